@@ -1,0 +1,46 @@
+/**
+ * What a client asks a target to do, in words that every protocol shares. Policy sees operations, people see
+ * the text, evidence keeps the digest.
+ */
+
+/** One thing that a command would do. A command runs only if every one of its operations is permitted. */
+export interface Operation {
+  /** The Cedar action: `postgres:select`, `ssh:exec`. */
+  readonly action: string;
+  /** What it touches, in the protocol's terms: `public.orders`, `/etc/passwd`. Sorted, no duplicates. */
+  readonly objects: readonly string[];
+}
+
+/** Facts that raise or lower the risk. Absent knowledge is the risky value. */
+export interface Risk {
+  /** Data or state of the target may change. */
+  readonly writes: boolean;
+  /** Definitions may change. */
+  readonly ddl: boolean;
+  /** An UPDATE or DELETE that nothing narrows. */
+  readonly noWhere: boolean;
+  /** How many statements the text holds. */
+  readonly statements: number;
+  /** The text runs code or text that the gateway cannot read. */
+  readonly opaque: boolean;
+}
+
+/** The part of a command that policy looks at. Immutable; shared between executions, its identity is a cache key. */
+export interface CommandFacts {
+  readonly protocol: string;
+  /** In the protocol's own words: `SELECT`, `exec`, `sftp:write`. Several are joined by `; `. */
+  readonly verb: string;
+  readonly operations: readonly Operation[];
+  /** Functions and procedures called, as written, lower case. */
+  readonly functions: readonly string[];
+  readonly risk: Risk;
+}
+
+/** One execution. */
+export interface Command {
+  readonly facts: CommandFacts;
+  /** SHA-256 of the exact bytes of the text, lower-case hex. */
+  readonly digest: string;
+  /** Length of the text in bytes. */
+  readonly bytes: number;
+}

@@ -18,10 +18,17 @@ export interface DecisionInput {
     /** Database within the target, or another protocol's equivalent. */
     readonly database?: string;
     readonly sourceAddress: string;
-    /** Milliseconds since the epoch. */
+    /** Milliseconds since the epoch. Policies see the start of its minute. */
     readonly now: number;
     readonly grant?: { readonly id: string; readonly reason: string };
   };
+}
+
+/** What the control plane asks before it serves a person: action `sessions:list` and its like. */
+export interface SystemInput {
+  readonly principal: Principal;
+  readonly action: string;
+  readonly context: { readonly sourceAddress: string; readonly now: number };
 }
 
 export interface Decision {
@@ -32,14 +39,18 @@ export interface Decision {
   readonly message: string;
   /** Annotations of the deciding policies that say what follows. */
   readonly durability: Durability;
-  readonly approve?: string;
+  /** Names of entries of approvals.yaml, sorted: each of them has to approve. */
+  readonly approve?: readonly string[];
+  /** Classes of masks.yaml whose values are masked, sorted. */
   readonly mask?: readonly string[];
   readonly reason?: 'required';
   /** Session limits (only on `connect`). */
   readonly idleTimeoutMs?: number;
   readonly maxSessionMs?: number;
+  /** Policies that Cedar could not evaluate, and why. There is one: the effect is `deny`. */
+  readonly errors?: readonly string[];
   /** Version of the policy snapshot. */
   readonly version: string;
-  /** SHA-256 over the canonical form (RFC 8785) of what was asked. */
+  /** SHA-256, lower-case hex, over the canonical form (RFC 8785) of what was asked. */
   readonly inputDigest: string;
 }

@@ -1,0 +1,100 @@
+import { join } from 'node:path';
+import { type Disk, syncDirectory, writeAll } from './disk.ts';
+
+/** `000000.journal`: names sort as they were written. */
+export const journalFileName = (index: number): string => `${String(index).padStart(6, '0')}.journal`;
+export const journalFilePattern = /^(\d{6,})\.journal$/;
+
+/** First bytes of every journal file. */
+export const journalFileHead = Buffer.from('SALLYPORT-JOURNAL 1\n');
+
+export interface SpoolFileOptions {
+  readonly disk: Disk;
+  readonly dir: string;
+  readonly fsync: boolean;
+  /** Blocks that open a new file: which sessions are open still. */
+  readonly preamble: () => Buffer;
+}
+
+/**
+ * Where the journal's bytes go: one file after another, each written at its end only. What a failed append
+ * left behind is cut off, or the file is given up and the next one begun, so the bytes of that append may be
+ * handed in again.
+ */
+export class SpoolFile {
+  readonly #options: SpoolFileOptions;
+  #index = 0;
+  #fd: number | undefined;
+  #end = 0;
+
+  constructor(options: SpoolFileOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes in the current file. */
+  get bytes(): number {
+    return this.#end;
+  }
+
+  /** Throws the system's error when not all of it is written. */
+  append(bytes: Buffer, length: number): void {
+    const fd = this.#fd ?? this.#begin();
+    try {
+      writeAll(this.#options.disk, fd, bytes, length, this.#end);
+      this.#end += length;
+    } catch (cause) {
+      this.#cutOff(fd);
+      throw cause;
+    }
+  }
+
+  /** Calls `then` when all that was appended so far survives a power failure. */
+  sync(then: (cause: NodeJS.ErrnoException | null) => void): void {
+    // Without a file, the last one was made durable as it was closed.
+    if (this.#fd === undefined) setImmediate(then, null);
+    else this.#options.disk.fdatasync(this.#fd, then);
+  }
+
+  /** The next append begins a new file. Throws when the old one cannot be made durable. */
+  rotate(): void {
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    this.#fd = undefined;
+    this.#end = 0;
+    try {
+      if (this.#options.fsync) this.#options.disk.fdatasyncSync(fd);
+    } finally {
+      this.#options.disk.closeSync(fd);
+    }
+  }
+
+  #begin(): number {
+    const { disk, dir, fsync, preamble } = this.#options;
+    const path = join(dir, journalFileName(this.#index));
+    // Not 'wx': a begin that failed half-way may have left the name.
+    const fd = disk.openSync(path, 'w', 0o600);
+    try {
+      const head = Buffer.concat([journalFileHead, preamble()]);
+      writeAll(disk, fd, head, head.length, 0);
+      if (fsync) syncDirectory(disk, dir);
+      this.#fd = fd;
+      this.#end = head.length;
+      this.#index++;
+      return fd;
+    } catch (cause) {
+      disk.closeSync(fd);
+      throw cause;
+    }
+  }
+
+  #cutOff(fd: number): void {
+    try {
+      this.#options.disk.ftruncateSync(fd, this.#end);
+    } catch {
+      // Its tail is not a whole block, so nobody will take it for one.
+      this.#fd = undefined;
+      this.#end = 0;
+      this.#options.disk.closeSync(fd);
+    }
+  }
+}

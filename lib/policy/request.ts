@@ -1,0 +1,112 @@
+import type { CommandFacts, Operation } from '#lib/command.ts';
+import type { Principal } from '#lib/identity/principal.ts';
+import type { CedarRequest, CedarValueJson, EntityJson, TypeAndId } from '#lib/policy/cedar.ts';
+import type { DecisionInput, SystemInput } from '#lib/policy/decision.ts';
+
+const minuteMs = 60_000;
+
+/** The minute that a moment is in, counted from the epoch. Policies see nothing finer. */
+export function minuteOf(nowMs: number): number {
+  return Math.floor(nowMs / minuteMs);
+}
+
+type Context = Record<string, CedarValueJson>;
+
+/** Who acts, as the schema has it. */
+function principalEntity(principal: Principal): EntityJson & { uid: TypeAndId } {
+  const { issuer, subject, name, kind, onBehalfOf } = principal;
+  return {
+    // An issuer is a URL, so the first space parts the two.
+    uid: { type: 'User', id: `${issuer} ${subject}` },
+    attrs: {
+      issuer,
+      subject,
+      name,
+      kind: { __entity: { type: 'Kind', id: kind } },
+      ...(onBehalfOf === undefined
+        ? {}
+        : { onBehalfOf: { subject: onBehalfOf.subject, name: onBehalfOf.name } }),
+    },
+    parents: principal.groups.map(id => ({ type: 'Group', id })),
+  };
+}
+
+function targetEntity(target: DecisionInput['target']): EntityJson & { uid: TypeAndId } {
+  return {
+    uid: { type: 'Target', id: target.name },
+    attrs: { name: target.name, protocol: target.protocol },
+    parents: [],
+    tags: { ...target.tags },
+  };
+}
+
+function requestContext(context: SystemInput['context']): Context {
+  const start = new Date(minuteOf(context.now) * minuteMs);
+  return {
+    sourceAddress: { __extn: { fn: 'ip', arg: plainAddress(context.sourceAddress) } },
+    now: { __extn: { fn: 'datetime', arg: start.toISOString() } },
+    hour: start.getUTCHours(),
+    weekday: start.getUTCDay() === 0 ? 7 : start.getUTCDay(),
+  };
+}
+
+/** A socket says `::ffff:10.0.0.1` and `fe80::1%eth0` where policies mean 10.0.0.1 and fe80::1. */
+function plainAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '').replace(/%.*$/, '');
+}
+
+function sessionContext(context: DecisionInput['context']): Context {
+  const { database = '', grant } = context;
+  return {
+    ...requestContext(context),
+    database,
+    ...(grant === undefined ? {} : { grant: { id: grant.id, reason: grant.reason } }),
+  };
+}
+
+/** May this principal open a session here? */
+export function connectRequest(input: DecisionInput): CedarRequest {
+  const principal = principalEntity(input.principal);
+  const target = targetEntity(input.target);
+  return {
+    principal: principal.uid,
+    action: { type: 'Action', id: 'connect' },
+    resource: target.uid,
+    context: sessionContext(input.context),
+    entities: [principal, target],
+  };
+}
+
+/** May this principal do one operation of a command to one of its objects? `''` stands for none. */
+export function commandRequest(
+  input: DecisionInput,
+  facts: CommandFacts,
+  operation: Operation,
+  object: string,
+): CedarRequest {
+  const request = connectRequest(input);
+  return {
+    ...request,
+    action: { type: 'Action', id: operation.action },
+    context: {
+      ...request.context,
+      verb: facts.verb,
+      object,
+      objects: [...operation.objects],
+      functions: [...facts.functions],
+      ...facts.risk,
+    },
+  };
+}
+
+/** May this principal ask this of the control plane? */
+export function systemRequest(input: SystemInput): CedarRequest {
+  const principal = principalEntity(input.principal);
+  return {
+    principal: principal.uid,
+    action: { type: 'Action', id: input.action },
+    resource: { type: 'System', id: 'sallyport' },
+    context: requestContext(input.context),
+    entities: [principal],
+  };
+}

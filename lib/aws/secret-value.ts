@@ -1,0 +1,33 @@
+import { inspect } from 'node:util';
+
+/** Shown wherever a secret would be. */
+const hidden = '[secret]';
+
+/**
+ * A text that no log line, error or recording may show. It prints, joins and serialises as `[secret]`; only
+ * `reveal` gives it away, so every place that does can be found by name.
+ */
+export class SecretValue {
+  readonly #text: string;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  /** The text itself: for the call that signs in, and not to be kept. */
+  reveal(): string {
+    return this.#text;
+  }
+
+  toString(): string {
+    return hidden;
+  }
+
+  toJSON(): string {
+    return hidden;
+  }
+
+  [inspect.custom](): string {
+    return hidden;
+  }
+}

@@ -50,7 +50,7 @@ export const redeemAnswerSchema = z.object({ principal: principalSchema });
 
 /** GET /v1/sessions */
 export const sessionsAnswerSchema = z.object({
-  sessions: z.array(liveSessionSchema),
+  sessions: z.array(liveSessionSchema).readonly(),
   /** There are more than are listed. */
   truncated: z.boolean(),
 });

@@ -17,7 +17,11 @@ export interface ClaimNames {
 }
 
 const kindSchema = z.enum(['human', 'service', 'agent']);
-const actorSchema = z.looseObject({ sub: subjectSchema, iss: issuerSchema.optional(), act: z.unknown().optional() });
+const actorSchema = z.looseObject({
+  sub: subjectSchema,
+  iss: issuerSchema.optional(),
+  act: z.unknown().optional(),
+});
 
 /**
  * Makes a principal of verified claims.
@@ -45,6 +49,20 @@ export function principalFromClaims(claims: VerifiedClaims, names: ClaimNames = 
     return { issuer, subject: actor, name: actor, kind: 'agent', groups, onBehalfOf, expiresAt };
   }
   return { issuer, subject, name, kind: readKind(claims, names.kind ?? 'sallyport_kind'), groups, expiresAt };
+}
+
+/** RFC 9068 section 2.1, and what issuers wrote before it. Any other type is meant for somebody else. */
+const accessTokenTypes = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
+
+/**
+ * Refuses a token by the `typ` of its header: a logout token, say, that the same issuer signed.
+ *
+ * @throws {SallyportError} `unauthenticated`
+ */
+export function refuseOtherTypes(type: unknown): void {
+  if (type === undefined) return;
+  if (typeof type === 'string' && accessTokenTypes.has(type.toLowerCase())) return;
+  throw new SallyportError('unauthenticated', 'This is not an access token: give the access token instead.');
 }
 
 /** Tokens that may carry our audience and yet do not say "let the bearer in". */

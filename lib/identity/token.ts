@@ -1,6 +1,6 @@
 import { errors, type JSONWebKeySet, type JWTVerifyResult, jwtVerify } from 'jose';
 import { SallyportError } from '#lib/errors.ts';
-import { type ClaimNames, principalFromClaims } from './claims.ts';
+import { type ClaimNames, principalFromClaims, refuseOtherTypes } from './claims.ts';
 import { maxCredentialLength } from './credential.ts';
 import { fixedKeys, IssuerKeys, type KeySource } from './key-set.ts';
 import type { Principal } from './principal.ts';
@@ -26,9 +26,6 @@ const algorithms = [
   ...['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512'],
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
-
-/** RFC 9068 section 2.1, and what issuers wrote before it. Any other type is meant for somebody else. */
-const tokenTypes = new Set(['at+jwt', 'application/at+jwt', 'jwt', 'application/jwt']);
 
 /** Checks access tokens (JWT) of one issuer, for one audience. */
 export class TokenVerifier {
@@ -66,13 +63,7 @@ export class TokenVerifier {
   async verify(token: string): Promise<Principal> {
     if (token.length > maxCredentialLength) throw notAccepted('ERR_TOKEN_TOO_LONG');
     const { protectedHeader } = await this.#checked(token);
-    const type = protectedHeader.typ;
-    if (type !== undefined && !(typeof type === 'string' && tokenTypes.has(type.toLowerCase()))) {
-      throw new SallyportError(
-        'unauthenticated',
-        'This is not an access token: give the access token instead.',
-      );
-    }
+    refuseOtherTypes(protectedHeader.typ);
     return principalFromClaims(readPayload(token), this.#options.claimNames);
   }
 

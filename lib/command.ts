@@ -23,6 +23,8 @@ export interface Risk {
   readonly statements: number;
   /** The text runs code or text that the gateway cannot read. */
   readonly opaque: boolean;
+  /** It calls functions, procedures or operators by name whose code the gateway does not know. */
+  readonly unknownCode: boolean;
 }
 
 /** The part of a command that policy looks at. Immutable; shared between executions, its identity is a cache key. */

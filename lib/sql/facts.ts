@@ -2,9 +2,16 @@ import type { CommandFacts } from '#lib/command.ts';
 
 /** Effects of a text on the session that the gateway must follow to go on reading it rightly. */
 export interface SessionEffects {
-  /** A setting that changes how later text is read (search_path, role, encoding …) may have changed. */
+  /**
+   * A setting that changes how later text is read (search_path, standard_conforming_strings, client_encoding,
+   * role) may have changed. A transaction that is rolled back, or a SET LOCAL that ends with it, changes it
+   * back: the end of such a transaction is a change as well.
+   */
   readonly settings: boolean;
-  /** SQL-level PREPARE: the name, and the facts of the statement inside. */
+  /**
+   * SQL-level PREPARE: the name, and the facts of the statement inside. The server looks the names in it up
+   * again when search_path changes, and so must whoever keeps the facts.
+   */
   readonly prepares: readonly { readonly name: string; readonly facts: CommandFacts }[];
   /** SQL-level DEALLOCATE / DISCARD ALL; `undefined` in the list stands for all of them. */
   readonly deallocates: readonly (string | undefined)[];
@@ -13,8 +20,12 @@ export interface SessionEffects {
 export interface SqlFacts {
   readonly command: CommandFacts;
   readonly effects: SessionEffects;
-  /** A literal decided some fact (`WHERE 1 = 1`, `set_config('role', …)`): not to be shared by shape. */
+  /** A literal decided some fact (`COPY … TO '/file'`, `set_config('role', …)`): not to be shared by shape. */
   readonly literalsMatter: boolean;
+  /** EXECUTE took its facts from what this session prepared: not to be shared between readings. */
+  readonly sessionMatters: boolean;
+  /** Why the text could not be read, for the client; undefined when it was. May quote the text. */
+  readonly unread: string | undefined;
 }
 
 /** What the server's state makes of a text. Everything here can change how the same bytes are read. */
@@ -27,6 +38,9 @@ export interface ReadingContext {
   readonly standardConformingStrings: boolean | undefined;
   /** `client_encoding` in PostgreSQL's name; undefined: not known at this moment. */
   readonly clientEncoding: string | undefined;
-  /** Facts of statements prepared in this session, by name, for EXECUTE. */
+  /**
+   * Facts of statements prepared in this session, by name, for EXECUTE. SQL and the extended protocol share
+   * one set of names.
+   */
   readonly prepared: (name: string) => CommandFacts | undefined;
 }

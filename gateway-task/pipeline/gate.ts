@@ -1,0 +1,229 @@
+import type { Writable } from 'node:stream';
+import type { Metrics } from '#gateway/metrics.ts';
+import type { PolicySource } from '#gateway/policy-source.ts';
+import type { SessionRecorder } from '#gateway/recording/recorder.ts';
+import type { Command } from '#lib/command.ts';
+import { SallyportError } from '#lib/errors.ts';
+import type { Decider } from '#lib/policy/decider.ts';
+import type { Decision } from '#lib/policy/decision.ts';
+import { Forwarder } from './forwarder.ts';
+
+declare const admitted: unique symbol;
+
+/** Leave to forward one command. Made by {@link Gate.admit} alone. */
+export interface Admission {
+  readonly [admitted]: true;
+  readonly command: Command;
+  readonly decision: Decision;
+  /** Sequence number of the decision's record. */
+  readonly record: number;
+}
+
+export type Verdict = Admission | SallyportError;
+
+/** The two legs as the gate sees them. */
+export interface Legs {
+  readonly target: Writable;
+  readonly client: Writable;
+  /** Stops and starts reading from a leg. */
+  holdClient(hold: boolean): void;
+  holdTarget(hold: boolean): void;
+  /** Evidence cannot be written: the session must end with this reason. */
+  fail(reason: SallyportError): void;
+}
+
+/**
+ * What stands between a session's two legs. Every byte passes here: it is decided, recorded and then
+ * forwarded, in that order, and what a policy's answer demands is enforced here for every protocol alike.
+ */
+export class Gate {
+  readonly #recorder: SessionRecorder;
+  readonly #decider: Decider;
+  readonly #policy: PolicySource;
+  readonly #metrics: Metrics;
+  readonly #now: () => number;
+  readonly #decisionRecords = new Map<Decision, number>();
+  #forwarder: Forwarder | undefined;
+  #client: Writable | undefined;
+  #legs: Legs | undefined;
+  #clientBlocked = false;
+  /** Milliseconds since the epoch of the last byte in either direction. */
+  lastActivity: number;
+
+  constructor(
+    recorder: SessionRecorder,
+    decider: Decider,
+    policy: PolicySource,
+    metrics: Metrics,
+    now: () => number = Date.now,
+  ) {
+    this.#recorder = recorder;
+    this.#decider = decider;
+    this.#policy = policy;
+    this.#metrics = metrics;
+    this.#now = now;
+    this.lastActivity = now();
+  }
+
+  /** Takes the two legs. Once, before anything is forwarded. */
+  join(legs: Legs): void {
+    if (this.#legs) throw new TypeError('the gate has its legs already');
+    this.#legs = legs;
+    this.#client = legs.client;
+    this.#forwarder = new Forwarder(this.#recorder, legs);
+    legs.client.on('drain', this.#onClientDrain);
+  }
+
+  /** Decides a command. What policy demands and nothing here can do is a refusal. */
+  admit(command: Command): Verdict {
+    const now = this.#now();
+    this.lastActivity = now;
+    if (this.#policy.expired(now)) {
+      this.#metrics.denied += 1;
+      this.#metrics.refusals.inc({ reason: 'policyExpired' });
+      return new SallyportError(
+        'policyExpired',
+        'the policy is older than it may be, so nothing is permitted',
+        {
+          hint: 'The gateway cannot reach its control plane. Try again in a minute.',
+        },
+      );
+    }
+    this.#decider.use(this.#policy.engine);
+    const decision = this.#decider.decide(command.facts, now);
+    const record = this.#decisionRecords.get(decision) ?? this.#recordDecision(command, decision);
+    const refusal = refusalOf(decision, command);
+    if (refusal) {
+      this.#metrics.denied += 1;
+      this.#refused(command, record, refusal);
+      return refusal;
+    }
+    this.#metrics.allowed += 1;
+    return { command, decision, record } as unknown as Admission;
+  }
+
+  /**
+   * Forwards bytes that end with an admitted command, once its record is durable at the level that policy
+   * asks for.
+   *
+   * @param kind how the command stands in its protocol, a word of the protocol's own
+   * @param name what it is called there, or empty
+   * @returns the command record's sequence number
+   */
+  forward(bytes: Buffer, admission: Admission, kind: string, name: string): number {
+    this.#metrics.clientBytes += bytes.length;
+    this.#recorder.clientBytes(bytes);
+    const { command, decision, record } = admission;
+    const digest = command.digest === '' ? 'null' : `"${command.digest}"`;
+    const statement = name === '' ? '' : `,"statement":${JSON.stringify(name)}`;
+    const sequence = this.#recorder.command(
+      `{"decision":${record},"sha256":${digest},"bytes":${command.bytes},"level":"${decision.durability}","kind":"${kind}"${statement}}`,
+    );
+    this.#forwarder!.forward(bytes, decision.durability === 'async');
+    return sequence;
+  }
+
+  /** The digest of a command that was forwarded in pieces; `record` is its command record's number. */
+  complete(record: number, digest: string): void {
+    this.#recorder.command(`{"of":${record},"sha256":"${digest}"}`);
+  }
+
+  /** Forwards bytes that begin no command: framing, data of a command that was admitted. */
+  carry(bytes: Buffer): void {
+    this.lastActivity = this.#now();
+    this.#metrics.clientBytes += bytes.length;
+    this.#recorder.clientBytes(bytes);
+    this.#forwarder!.forward(bytes, false);
+  }
+
+  /** Records bytes of the client that go no further. */
+  drop(bytes: Buffer): void {
+    this.#recorder.clientBytes(bytes);
+  }
+
+  /** Sends the target bytes of the gateway's own making, in their place among the client's. */
+  inject(bytes: Buffer): void {
+    this.#forwarder!.forward(bytes, false);
+  }
+
+  /** Sends bytes to the client. */
+  reply(bytes: Buffer): void {
+    this.#metrics.serverBytes += bytes.length;
+    this.#recorder.serverBytes(bytes);
+    if (!this.#client!.write(bytes) && !this.#clientBlocked) {
+      this.#clientBlocked = true;
+      this.#legs!.holdTarget(true);
+    }
+    if (this.#recorder.pressure) this.#forwarder!.waitForRelief();
+  }
+
+  /** Writes down an error that the client is told of. */
+  recordError(reason: SallyportError): void {
+    this.#recorder.error(JSON.stringify({ code: reason.code, message: reason.message }));
+  }
+
+  /** Calls back when all that was forwarded so far has been written to the target. */
+  afterForwarding(then: () => void): void {
+    this.#forwarder!.after(then);
+  }
+
+  readonly #onClientDrain = (): void => {
+    this.#clientBlocked = false;
+    this.lastActivity = this.#now();
+    this.#legs!.holdTarget(false);
+  };
+
+  #recordDecision(command: Command, decision: Decision): number {
+    const { verb, operations, functions, risk } = command.facts;
+    const record = this.#recorder.decision(
+      JSON.stringify({ ...decision, verb, operations, functions, risk }),
+    );
+    // Decisions are few: the decider keeps one object for each. The bound is for policies that look at the time.
+    if (this.#decisionRecords.size >= 4_096) this.#decisionRecords.clear();
+    this.#decisionRecords.set(decision, record);
+    return record;
+  }
+
+  #refused(command: Command, record: number, refusal: SallyportError): void {
+    this.#metrics.refusals.inc({ reason: refusal.code });
+    this.#recorder.error(
+      JSON.stringify({
+        code: refusal.code,
+        message: refusal.message,
+        decision: record,
+        sha256: command.digest,
+        bytes: command.bytes,
+      }),
+    );
+  }
+}
+
+/** What stands against a command, in words for the person who sent it. */
+function refusalOf(decision: Decision, command: Command): SallyportError | undefined {
+  const { verb } = command.facts;
+  if (decision.effect === 'deny') {
+    const by =
+      decision.policies.length > 0 ? `policy ${decision.policies.join(', ')}` : 'no policy permits it';
+    return new SallyportError('denied', `${verb || 'the statement'} refused: ${decision.message}`, {
+      detail: `Decided by Sallyport: ${by}. Policy version ${decision.version.slice(0, 19)}.`,
+      hint: `"sallyport explain" shows how this was decided.`,
+    });
+  }
+  const demand = decision.approve?.length
+    ? `an approval by ${decision.approve.join(' and ')}`
+    : decision.mask?.length
+      ? `masking of ${decision.mask.join(', ')}`
+      : decision.durability === 'strict'
+        ? 'a record of durability "strict"'
+        : undefined;
+  return demand === undefined
+    ? undefined
+    : new SallyportError(
+        'denied',
+        `${verb} refused: policy ${decision.policies.join(', ')} asks for ${demand}`,
+        {
+          detail: 'This gateway cannot do that, so it does not let the statement pass.',
+          hint: 'Ask whoever keeps the policies.',
+        },
+      );
+}

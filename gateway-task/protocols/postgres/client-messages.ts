@@ -1,0 +1,293 @@
+import type { Admission, Gate } from '#gateway/pipeline/gate.ts';
+import type { CommandFacts } from '#lib/command.ts';
+import { SallyportError } from '#lib/errors.ts';
+import type { SqlReader } from '#lib/sql/cache.ts';
+import type { SqlFacts } from '#lib/sql/facts.ts';
+import { maxSmallBytes } from './client-stream.ts';
+import type { Conversation } from './conversation.ts';
+import type { Questions } from './questions.ts';
+import { commandOf, type SqlCommand, unreadCommand } from './sql-command.ts';
+import { cString, frontend, headBytes } from './wire/frames.ts';
+
+/**
+ * What becomes of a frame: it passes with its neighbours, ends a run that is forwarded under an admission,
+ * waits for an answer that its decision depends on, is dropped, or is dropped and these bytes go instead.
+ */
+export type Outcome = 'pass' | 'forward' | 'hold' | 'drop' | Buffer;
+
+/**
+ * Decides the client's messages one by one:
+ * https://www.postgresql.org/docs/18/protocol-flow.html "Simple query", "Extended query", "Function call".
+ */
+export class ClientMessages {
+  readonly #conversation: Conversation;
+  readonly #gate: Gate;
+  readonly #sql: SqlReader;
+  readonly #questions: Questions;
+  /** The message at hand has had its answers: what is unknown now stays unknown. */
+  #asked = false;
+  /** What the last `forward` stands for. */
+  #admission: Admission | undefined;
+  #kind = '';
+  #name = '';
+
+  constructor(conversation: Conversation, gate: Gate, sql: SqlReader, asking: Questions) {
+    this.#conversation = conversation;
+    this.#gate = gate;
+    this.#sql = sql;
+    this.#questions = asking;
+  }
+
+  /**
+   * @param frame the message, or its first bytes where it is read in part
+   * @param length of the whole message
+   * @param unread it is too long to be read
+   */
+  decide(type: number, frame: Buffer, length: number, unread: boolean): Outcome {
+    const outcome = this.#outcome(type, frame, length, unread);
+    this.#asked = outcome === 'hold';
+    if (!this.#asked) this.#conversation.forgetPrepared();
+    return outcome;
+  }
+
+  /** Forwards a run that ends with the message last decided. @returns the command record's sequence number. */
+  forward(bytes: Buffer): number {
+    return this.#gate.forward(bytes, this.#admission!, this.#kind, this.#name);
+  }
+
+  /** For a text that passed unread: where its digest goes once it is known. */
+  settleUnread(): (digest: string) => void {
+    const command = this.#admission!.command as SqlCommand;
+    return digest => {
+      command.digest = digest;
+    };
+  }
+
+  #outcome(type: number, frame: Buffer, length: number, unread: boolean): Outcome {
+    const conversation = this.#conversation;
+    switch (type) {
+      case frontend.query:
+        return this.#query(frame, length, unread);
+      case frontend.sync:
+        conversation.end('sync');
+        return 'pass';
+      case frontend.terminate:
+        return 'pass';
+      case frontend.copyDone:
+        conversation.end('copy-end');
+        return 'pass';
+      case frontend.functionCall: {
+        if (conversation.unsynchronised) throw outOfPlace('FunctionCall');
+        const reason = new SallyportError('unsupported', 'the function call protocol is refused', {
+          hint: 'Call the function by SELECT: FunctionCall names no text that could be held to policy.',
+        });
+        this.#gate.recordError(reason);
+        const instead = conversation.refusals.query(reason, conversation.sent);
+        conversation.end('query');
+        return instead;
+      }
+    }
+    if (!isExtended(type)) throw new SallyportError('protocolViolation', 'unknown message type');
+    if (length > maxSmallBytes && type !== frontend.parse && type !== frontend.bind) {
+      throw new SallyportError('protocolViolation', 'a message longer than its kind can be');
+    }
+    // PostgreSQL skips what follows an error up to Sync, and so does the gateway after a refusal.
+    if (conversation.refusedCycle === conversation.sent) return 'drop';
+    const outcome = this.#extended(type, frame, length, unread);
+    if (outcome !== 'hold') conversation.unsynchronised = true;
+    return outcome;
+  }
+
+  #query(frame: Buffer, length: number, unread: boolean): Outcome {
+    const conversation = this.#conversation;
+    if (conversation.unsynchronised) throw outOfPlace('Query');
+    const text = frame.subarray(headBytes, frame.length - 1);
+    if (!unread && frame.indexOf(0, headBytes) !== frame.length - 1) {
+      throw new SallyportError('protocolViolation', 'invalid string in message');
+    }
+    const command = unread ? unreadCommand(length - headBytes) : this.#read(text);
+    if (!command) return 'hold';
+    const verdict = this.#gate.admit(command);
+    if (verdict instanceof SallyportError) {
+      const instead = conversation.refusals.query(verdict, conversation.sent);
+      conversation.end('query');
+      return instead;
+    }
+    conversation.noteEffects(command.sql);
+    conversation.end('query');
+    return this.#forwarded(verdict, unread ? 'unread' : 'simple', '');
+  }
+
+  #extended(type: number, frame: Buffer, length: number, unread: boolean): Outcome {
+    switch (type) {
+      case frontend.parse:
+        return this.#parse(frame, length, unread);
+      case frontend.bind:
+        return this.#bind(frame);
+      case frontend.execute:
+        return this.#execute(frame);
+      case frontend.close:
+        this.#close(frame);
+    }
+    return 'pass';
+  }
+
+  #parse(frame: Buffer, length: number, unread: boolean): Outcome {
+    const conversation = this.#conversation;
+    const name = cString(frame, headBytes, frame.length);
+    const textStart = headBytes + (name?.length ?? 0) + 1;
+    const text = name && !unread ? cString(frame, textStart, frame.length) : undefined;
+    if (!name || (!text && !unread)) throw new SallyportError('protocolViolation', 'invalid Parse message');
+    const command = text ? this.#read(text) : unreadCommand(length - headBytes);
+    if (!command) return 'hold';
+    const verdict = this.#gate.admit(command);
+    if (verdict instanceof SallyportError) return this.#refuse(verdict);
+    const statement = name.toString('latin1');
+    conversation.statements.expect('statement', statement, command, conversation.sent);
+    return this.#forwarded(verdict, unread ? 'unread' : 'parse', statement);
+  }
+
+  #bind(frame: Buffer): Outcome {
+    const conversation = this.#conversation;
+    const portal = cString(frame, headBytes, frame.length);
+    const name = portal && cString(frame, headBytes + portal.length + 1, frame.length);
+    if (!name) throw new SallyportError('protocolViolation', 'invalid Bind message');
+    const command = this.#lookUp('statement', name.toString('latin1'));
+    if (command === undefined) return 'hold';
+    conversation.statements.expect(
+      'portal',
+      portal.toString('latin1'),
+      command || undefined,
+      conversation.sent,
+    );
+    return 'pass';
+  }
+
+  #execute(frame: Buffer): Outcome {
+    const conversation = this.#conversation;
+    const name = cString(frame, headBytes, frame.length)?.toString('latin1');
+    if (name === undefined || frame.length !== headBytes + name.length + 5) {
+      throw new SallyportError('protocolViolation', 'invalid Execute message');
+    }
+    const command = this.#lookUp('portal', name);
+    if (command === undefined) return 'hold';
+    if (command === null) {
+      return this.#refuse(
+        new SallyportError(
+          'denied',
+          `Execute refused: the gateway does not know the portal "${printable(name)}"`,
+          {
+            hint: 'Bind it in the same session, or send Sync before it so that the server can be asked.',
+          },
+        ),
+      );
+    }
+    const verdict = this.#gate.admit(command);
+    if (verdict instanceof SallyportError) return this.#refuse(verdict);
+    conversation.noteEffects(command.sql);
+    return this.#forwarded(verdict, 'execute', name);
+  }
+
+  #close(frame: Buffer): void {
+    const conversation = this.#conversation;
+    const name = cString(frame, headBytes + 1, frame.length)?.toString('latin1');
+    if (name === undefined) throw new SallyportError('protocolViolation', 'invalid Close message');
+    const kind = frame[headBytes] === 0x53 ? 'close-statement' : 'close-portal';
+    conversation.statements.expect(kind, name, undefined, conversation.sent);
+  }
+
+  #forwarded(admission: Admission, kind: string, name: string): Outcome {
+    this.#admission = admission;
+    this.#kind = kind;
+    this.#name = name;
+    return 'forward';
+  }
+
+  #refuse(reason: SallyportError): Outcome {
+    const conversation = this.#conversation;
+    conversation.refusedCycle = conversation.sent;
+    return conversation.refusals.parse(reason, conversation.sent);
+  }
+
+  /**
+   * Reads a text by the session's settings as they are when the server will read it.
+   * @returns undefined when the server has to be asked first.
+   */
+  #read(text: Buffer): SqlCommand | undefined {
+    const conversation = this.#conversation;
+    conversation.missing.clear();
+    const sql = this.#sql.read(text, conversation.reading);
+    const needsPath = conversation.reading.searchPath === undefined && dependsOnPath(sql);
+    const needs = needsPath || conversation.missing.size > 0 || conversation.unsettled;
+    if (!needs || this.#asked || conversation.unsynchronised || conversation.status === 'E') {
+      return commandOf(sql, text);
+    }
+    if (needsPath) this.#questions.askSearchPath();
+    for (const name of conversation.missing) {
+      this.#questions.askStatement('pg_prepared_statements', name, found =>
+        conversation.setPrepared(name, preparedFacts(this.#sql.read(found, conversation.reading), name)),
+      );
+    }
+    this.#questions.start();
+    return undefined;
+  }
+
+  /**
+   * The command that a name stands for.
+   * @returns null when there is none that is known, undefined when the server has to be asked first.
+   */
+  #lookUp(kind: 'statement' | 'portal', name: string): SqlCommand | null | undefined {
+    const conversation = this.#conversation;
+    const found = conversation.statements.find(kind, name, conversation.sent);
+    if (found !== 'unsettled' && found !== 'unknown') return found;
+    if (this.#asked) return null;
+    if (conversation.unsynchronised || conversation.status === 'E') return null;
+    if (found === 'unknown') {
+      const view = kind === 'statement' ? 'pg_prepared_statements' : 'pg_cursors';
+      this.#questions.askStatement(view, name, text => {
+        conversation.statements.learn(
+          kind,
+          name,
+          commandOf(this.#sql.read(text, conversation.reading), text),
+        );
+      });
+    }
+    this.#questions.start();
+    return undefined;
+  }
+}
+
+/** The statement inside a PREPARE; a statement prepared by protocol is its own text. */
+function preparedFacts(sql: SqlFacts, name: string): CommandFacts {
+  return sql.effects.prepares.findLast(prepared => prepared.name === name)?.facts ?? sql.command;
+}
+
+/** Objects whose schema is not known stand under `?`. */
+function dependsOnPath(sql: SqlFacts): boolean {
+  return sql.command.operations.some(use => use.objects.some(name => name.startsWith('?.')));
+}
+
+function isExtended(type: number): boolean {
+  return (
+    type === frontend.parse ||
+    type === frontend.bind ||
+    type === frontend.execute ||
+    type === frontend.describe ||
+    type === frontend.close ||
+    type === frontend.flush
+  );
+}
+
+function outOfPlace(message: string): SallyportError {
+  return new SallyportError(
+    'protocolViolation',
+    `${message} inside a pipeline that has not been synchronised`,
+    {
+      hint: 'Send Sync first.',
+    },
+  );
+}
+
+function printable(name: string): string {
+  return name.slice(0, 64).replace(/[^\x20-\x7e]/g, '?');
+}

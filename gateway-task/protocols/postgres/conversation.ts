@@ -1,0 +1,178 @@
+import type { CommandFacts } from '#lib/command.ts';
+import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
+import { Refusals } from './refusal.ts';
+import { Statements } from './statements.ts';
+
+/** What ends a pipeline, or a COPY within it, in the order in which the client sent it. */
+type Ender = 'query' | 'sync' | 'copy-end';
+
+/** Statements of SQL that make or end a portal. */
+const namesCursors = /\b(?:DECLARE|CLOSE|DISCARD)\b/;
+
+/**
+ * What both directions of a session must know of one another: how far the server has come with what the
+ * client asked, what names stand for, and by which settings text is read.
+ */
+export class Conversation {
+  readonly statements = new Statements();
+  readonly refusals = new Refusals();
+  readonly major: number;
+  /** Status of the last ReadyForQuery: idle, in a transaction, in a failed one. */
+  status: 'I' | 'T' | 'E' = 'I';
+  /** Pipelines that the client has ended, and that the server has answered. */
+  sent = 0;
+  done = 0;
+  /** Something of the extended query protocol went out since the last Sync. */
+  unsynchronised = false;
+  /** The pipeline in which a refusal stands: the rest of it is skipped. -1: none. */
+  refusedCycle = -1;
+
+  readonly #parameters: Map<string, string>;
+  readonly #enders: Ender[] = [];
+  #copyIn = false;
+  #searchPath: readonly string[] | undefined;
+  /** The last pipeline in which settings may have changed. */
+  #touchedCycle = -1;
+  #touchedInTransaction = false;
+  readonly #prepared = new Map<string, CommandFacts>();
+  /** Names that the last reading asked for in vain. */
+  readonly missing = new Set<string>();
+
+  /** @param parameters ParameterStatus as the server gave it at sign-in */
+  constructor(parameters: ReadonlyMap<string, string>) {
+    this.#parameters = new Map(parameters);
+    this.major = Number.parseInt(parameters.get('server_version') ?? '', 10);
+  }
+
+  /** Nothing that the client asked is under way: the gateway may ask something itself. */
+  get quiet(): boolean {
+    return this.sent === this.done && !this.unsynchronised;
+  }
+
+  /** How the next text will be read. */
+  readonly reading: ReadingContext = this.#makeReading();
+
+  /** A text that may change settings, or undo such a change, goes out. */
+  noteEffects(facts: SqlFacts): void {
+    const endsTransaction = facts.command.operations.some(use => use.action === 'postgres:transaction');
+    const { ddl, opaque, unknownCode } = facts.command.risk;
+    if (
+      facts.effects.settings ||
+      ddl ||
+      opaque ||
+      unknownCode ||
+      (endsTransaction && this.#touchedInTransaction)
+    ) {
+      this.#touchedCycle = this.sent;
+      this.#touchedInTransaction = true;
+      this.#searchPath = undefined;
+    }
+    const { prepares, deallocates } = facts.effects;
+    if (opaque || prepares.length > 0 || deallocates.length > 0 || namesCursors.test(facts.command.verb)) {
+      this.statements.doubt(this.sent);
+    }
+  }
+
+  /** The client's Query, Sync, CopyDone or CopyFail goes out. */
+  end(ender: Ender): void {
+    if (ender === 'copy-end') {
+      this.#copyIn = false;
+      if (this.#enders.length > 0 || this.unsynchronised) this.#enders.push(ender);
+      return;
+    }
+    if (ender === 'sync') {
+      // In copy-in mode the server reads a Sync and ignores it.
+      if (this.#copyIn) return;
+      this.unsynchronised = false;
+    }
+    this.#enders.push(ender);
+    this.sent += 1;
+  }
+
+  /** CopyInResponse: what Syncs the client sent ahead of its data, the server will ignore. */
+  copyIn(): void {
+    this.#copyIn = true;
+    while (this.#enders[0] === 'sync') {
+      this.#enders.shift();
+      this.sent -= 1;
+      this.unsynchronised = true;
+    }
+    const ended = this.#enders.indexOf('copy-end');
+    if (ended >= 0) {
+      this.#enders.splice(ended, 1);
+      this.#copyIn = false;
+    }
+  }
+
+  /** ErrorResponse. */
+  failed(): void {
+    this.#copyIn = false;
+    this.statements.void(this.done);
+  }
+
+  /** ReadyForQuery. */
+  ready(status: 'I' | 'T' | 'E'): void {
+    if (this.#enders.shift() !== undefined) {
+      this.refusals.settle(this.done);
+      this.done += 1;
+    }
+    while (this.#enders[0] === 'copy-end') this.#enders.shift();
+    this.#copyIn = false;
+    this.status = status;
+    this.statements.settle(this.done, this.status === 'I');
+    if (this.status === 'I') {
+      if (this.#touchedInTransaction && this.quiet) {
+        this.#touchedInTransaction = false;
+        this.#searchPath = undefined;
+      }
+    }
+  }
+
+  /** ParameterStatus. */
+  setParameter(name: string, value: string): void {
+    this.#parameters.set(name, value);
+  }
+
+  /** What the server answered when asked. */
+  setSearchPath(schemas: readonly string[]): void {
+    this.#searchPath = schemas;
+  }
+
+  setPrepared(name: string, facts: CommandFacts): void {
+    this.#prepared.set(name, facts);
+  }
+
+  /** Answers about prepared statements hold for one reading only. */
+  forgetPrepared(): void {
+    if (this.#prepared.size > 0) this.#prepared.clear();
+  }
+
+  #makeReading(): ReadingContext {
+    const conversation = this;
+    return {
+      get major() {
+        return conversation.major;
+      },
+      get searchPath() {
+        return conversation.#searchPath;
+      },
+      get standardConformingStrings() {
+        if (conversation.unsettled) return undefined;
+        return conversation.#parameters.get('standard_conforming_strings') === 'on';
+      },
+      get clientEncoding() {
+        return conversation.unsettled ? undefined : conversation.#parameters.get('client_encoding');
+      },
+      prepared(name: string): CommandFacts | undefined {
+        const facts = conversation.#prepared.get(name);
+        if (!facts) conversation.missing.add(name);
+        return facts;
+      },
+    };
+  }
+
+  /** Settings may have changed in a pipeline that the server has not answered: it has not reported them yet. */
+  get unsettled(): boolean {
+    return this.#touchedCycle >= this.done;
+  }
+}

@@ -1,0 +1,31 @@
+import { hash } from 'node:crypto';
+import type { Command } from '#lib/command.ts';
+import type { SqlFacts } from '#lib/sql/facts.ts';
+
+/** A command, and how its text was read. */
+export interface SqlCommand extends Command {
+  /** Of a text that passes unread it is known when the text has passed; empty until then. */
+  digest: string;
+  readonly sql: SqlFacts;
+}
+
+export function commandOf(sql: SqlFacts, text: Buffer): SqlCommand {
+  return { facts: sql.command, sql, digest: hash('sha256', text, 'hex'), bytes: text.length };
+}
+
+/** A text too long to be read: whatever it is, policy must permit the unknown. */
+export function unreadCommand(bytes: number): SqlCommand {
+  return { facts: unreadFacts.command, sql: unreadFacts, digest: '', bytes };
+}
+
+const unreadFacts: SqlFacts = {
+  command: {
+    protocol: 'postgres',
+    verb: 'unread',
+    operations: [{ action: 'postgres:unknown', objects: [] }],
+    functions: [],
+    risk: { writes: true, ddl: true, noWhere: true, statements: 1, opaque: true, unknownCode: true },
+  },
+  effects: { settings: true, prepares: [], deallocates: [] },
+  literalsMatter: true,
+};

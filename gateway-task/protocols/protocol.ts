@@ -1,0 +1,76 @@
+import type { Duplex } from 'node:stream';
+import type { ByteReader } from '#gateway/net/byte-reader.ts';
+import type { Gate } from '#gateway/pipeline/gate.ts';
+import type { Grant } from '#gateway/pipeline/grant.ts';
+import type { SallyportError } from '#lib/errors.ts';
+import type { Principal } from '#lib/identity/principal.ts';
+import type { ProtocolName } from './names.ts';
+
+/** The client's leg of a connection. `socket` is replaced when a protocol turns on TLS. */
+export interface ClientConnection {
+  socket: Duplex;
+  reader: ByteReader;
+  /** As the load balancer states it where there is one, else the socket's. */
+  readonly address: string;
+  /** No network lies between: TLS may be left out. */
+  readonly loopback: boolean;
+  encrypted: boolean;
+  /** Ends when the handshake must be over. */
+  readonly deadline: AbortSignal;
+  /** Turns on TLS with the gateway's certificate. `alpnRequired`: the client must choose one of the protocol's names. */
+  encrypt(alpn: readonly string[], alpnRequired: boolean): Promise<void>;
+}
+
+/** What a protocol hands up when it has a verified identity and the name of a target. */
+export interface Greeting<Hello> {
+  readonly identity: Identity;
+  readonly target: string;
+  /** Within the target: a database, a login. Undefined: the target's own default. */
+  readonly place: string | undefined;
+  /** What the protocol remembers of the greeting for itself. */
+  readonly hello: Hello;
+}
+
+declare const verified: unique symbol;
+/** A principal that a credential has proved. Made by the task's `identify` alone. */
+export type Identity = Principal & { readonly [verified]: true };
+
+/** What a protocol may ask of the task while it greets. */
+export interface Reception {
+  /** The identity provider whose tokens are taken. */
+  readonly issuer: string;
+  /** Verifies a token, or redeems a ticket for the target. Throws `unauthenticated`. */
+  identify(credential: string, target: string): Promise<Identity>;
+  /** Another connection asks to cancel what the session with this key does. Never says whether there is one. */
+  cancel(key: string): Promise<void>;
+}
+
+/** A session that runs. */
+export interface Relay {
+  /** Resolves when both legs are closed, with the reason where the gateway ended it. Never rejects. */
+  readonly done: Promise<SallyportError | undefined>;
+  /** What another connection must show to cancel what runs here; undefined where the protocol has no such thing. */
+  readonly cancelKey: string | undefined;
+  /** Lets what is in flight finish, then tells the client why and closes. */
+  drain(reason: SallyportError): void;
+  /** Tells the client why, in the protocol's words, and closes now. */
+  end(reason: SallyportError): void;
+  /** Asks the target to stop what runs. */
+  cancel(): Promise<void>;
+}
+
+/**
+ * One protocol: a folder, a line in the list. The core owns the sequence greet, open, dial, relay; the
+ * protocol supplies the verbs.
+ */
+export interface Protocol<Hello, Leg> {
+  readonly name: ProtocolName;
+  /** Speaks until there is a credential and a target; undefined when the connection was for something else. */
+  greet(connection: ClientConnection, reception: Reception): Promise<Greeting<Hello> | undefined>;
+  /** Opens the target with credentials that only the gateway has. */
+  dial(grant: Grant, hello: Hello, deadline: AbortSignal): Promise<Leg>;
+  /** Takes both legs over. */
+  relay(connection: ClientConnection, hello: Hello, leg: Leg, gate: Gate): Relay;
+  /** Says no in the protocol's own words before a relay runs, and closes. */
+  refuse(connection: ClientConnection, reason: SallyportError): void;
+}

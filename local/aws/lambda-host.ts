@@ -11,8 +11,8 @@ export interface HostedFunction {
   readonly name: string;
   /** The module that exports `handler`: a bundle, or source that Node can run. */
   readonly file: string;
-  /** All that the function sees as `process.env`. */
-  readonly env: Readonly<Record<string, string>>;
+  /** All that the function sees as `process.env`, beside what Lambda sets; asked at each cold start. */
+  readonly env: () => Readonly<Record<string, string>>;
   /** Default 30,000. */
   readonly timeoutMs?: number;
   /** Default 256. */
@@ -106,7 +106,7 @@ class FunctionPool {
       name: `lambda ${name}`,
       workerData: { file, functionName: name, functionArn, memoryMb } satisfies RuntimeData,
       env: {
-        ...env,
+        ...env(),
         AWS_REGION: this.#options.region,
         AWS_LAMBDA_FUNCTION_NAME: name,
         AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',

@@ -38,8 +38,8 @@ export interface Legs {
  */
 export class Gate {
   readonly #recorder: SessionRecorder;
-  readonly #decider: Decider;
-  readonly #policy: PolicySource;
+  readonly #decider: Pick<Decider, 'use' | 'decide'>;
+  readonly #policy: Pick<PolicySource, 'expired' | 'engine'>;
   readonly #metrics: Metrics;
   readonly #now: () => number;
   readonly #decisionRecords = new Map<Decision, number>();
@@ -52,8 +52,8 @@ export class Gate {
 
   constructor(
     recorder: SessionRecorder,
-    decider: Decider,
-    policy: PolicySource,
+    decider: Pick<Decider, 'use' | 'decide'>,
+    policy: Pick<PolicySource, 'expired' | 'engine'>,
     metrics: Metrics,
     now: () => number = Date.now,
   ) {
@@ -146,10 +146,10 @@ export class Gate {
     this.#forwarder!.forward(bytes, false);
   }
 
-  /** Sends bytes to the client. */
-  reply(bytes: Buffer): void {
+  /** Sends bytes to the client. @param recorded what the recording keeps, where a secret must not stand in it */
+  reply(bytes: Buffer, recorded = bytes): void {
     this.#metrics.serverBytes += bytes.length;
-    this.#recorder.serverBytes(bytes);
+    this.#recorder.serverBytes(recorded);
     if (!this.#client!.write(bytes) && !this.#clientBlocked) {
       this.#clientBlocked = true;
       this.#legs!.holdTarget(true);

@@ -22,7 +22,7 @@ export type Outcome = 'pass' | 'forward' | 'hold' | 'drop' | Buffer;
 export class ClientMessages {
   readonly #conversation: Conversation;
   readonly #gate: Gate;
-  readonly #sql: SqlReader;
+  readonly #sql: Pick<SqlReader, 'read'>;
   readonly #questions: Questions;
   /** The message at hand has had its answers: what is unknown now stays unknown. */
   #asked = false;
@@ -31,7 +31,7 @@ export class ClientMessages {
   #kind = '';
   #name = '';
 
-  constructor(conversation: Conversation, gate: Gate, sql: SqlReader, asking: Questions) {
+  constructor(conversation: Conversation, gate: Gate, sql: Pick<SqlReader, 'read'>, asking: Questions) {
     this.#conversation = conversation;
     this.#gate = gate;
     this.#sql = sql;

@@ -37,7 +37,7 @@ export class PostgresRelay implements Relay {
     hello: PostgresHello,
     leg: PostgresLeg,
     gate: Gate,
-    sql: SqlReader,
+    sql: Pick<SqlReader, 'read'>,
   ) {
     this.#client = connection.socket;
     this.#leg = leg;
@@ -85,14 +85,14 @@ export class PostgresRelay implements Relay {
   }
 
   #start(connection: ClientConnection, key: CancelIdentity): void {
-    this.#gate.reply(
+    const welcome = (secretKey: Buffer): Buffer =>
       Buffer.concat([
         authentication.ok(),
         this.#leg.greeting,
-        backendKeyData(key.processId, key.secretKey),
+        backendKeyData(key.processId, secretKey),
         message('Z', Buffer.from('I')),
-      ]),
-    );
+      ]);
+    this.#gate.reply(welcome(key.secretKey), welcome(Buffer.alloc(key.secretKey.length)));
     connection.reader.detach();
     this.#client.on('data', (chunk: Buffer) => this.#guard(() => this.#clientStream.take(chunk)));
     this.#leg.socket.on('data', (chunk: Buffer) =>

@@ -1,0 +1,317 @@
+import { describe, expect, test } from '@jest/globals';
+import { client, server } from './bytes.ts';
+import { type Rig, startRig } from './rig.ts';
+
+const refusedWord = /sallyport_refused_[0-9a-f]+_\d+/;
+
+/** Everything a client may say, in an order in which it may say it. */
+const conversation = Buffer.concat([
+  client.query('SELECT 1'),
+  client.parse('', 'SELECT $1'),
+  client.bind('', '', 'one'),
+  client.describe('P', ''),
+  client.execute(''),
+  client.sync(),
+  client.parse('named', 'UPDATE t'),
+  client.bind('p', 'named', 'x', 'y'),
+  client.execute('p'),
+  client.close('P', 'p'),
+  client.flush(),
+  client.sync(),
+  client.query('COPY t FROM STDIN'),
+  client.copyData('1\t2\n'),
+  client.copyData(''),
+  client.copyDone(),
+  client.query(''),
+]);
+
+async function ask(rig: Rig, ...chunks: Buffer[]): Promise<void> {
+  for (const chunk of chunks) {
+    rig.client.write(chunk);
+    await rig.settle();
+  }
+}
+
+describe('client to server', () => {
+  test('whatever the client says goes on as it came', async () => {
+    const rig = startRig();
+
+    await ask(rig, conversation);
+
+    expect(rig.toServer().equals(conversation)).toBe(true);
+  });
+
+  test('every cut gives the same bytes, decisions and records', async () => {
+    const whole = startRig();
+    await ask(whole, conversation);
+
+    for (let cut = 1; cut < conversation.length; cut += 1) {
+      const rig = startRig();
+      await ask(rig, conversation.subarray(0, cut), conversation.subarray(cut));
+
+      expect([cut, rig.toServer().equals(conversation)]).toEqual([cut, true]);
+      expect(rig.entries.slice(1)).toEqual(whole.entries.slice(1));
+    }
+  });
+
+  test('byte by byte gives the same', async () => {
+    const whole = startRig();
+    await ask(whole, conversation);
+    const rig = startRig();
+
+    for (const byte of conversation) rig.client.write(Buffer.from([byte]));
+    await rig.settle();
+    for (let turn = 0; turn < 200; turn += 1) await rig.settle();
+
+    expect(rig.toServer().equals(conversation)).toBe(true);
+    expect(rig.entries.slice(1)).toEqual(whole.entries.slice(1));
+  });
+
+  test('nothing is forwarded before its record is durable', async () => {
+    const waiting: (() => void)[] = [];
+    const rig = startRig({ durable: then => waiting.push(then) });
+
+    await ask(rig, client.query('SELECT 1'));
+    const before = rig.toServer().length;
+    for (const then of waiting) then();
+    await rig.settle();
+
+    expect(before).toBe(0);
+    expect(rig.toServer().equals(client.query('SELECT 1'))).toBe(true);
+    expect(rig.entries.some(([kind]) => kind === 'command')).toBe(true);
+  });
+
+  test('a value of many megabytes passes in pieces', async () => {
+    const rig = startRig();
+    const value = 'v'.repeat(5_000_000);
+    const bytes = Buffer.concat([
+      client.parse('', 'SELECT $1'),
+      client.bind('', '', value),
+      client.execute(''),
+      client.sync(),
+    ]);
+
+    for (let offset = 0; offset < bytes.length; offset += 65_536) {
+      rig.client.write(bytes.subarray(offset, offset + 65_536));
+      await rig.settle();
+    }
+
+    expect(rig.toServer().equals(bytes)).toBe(true);
+  });
+
+  test('a text too long to be read passes in pieces, and its digest is written down when it has', async () => {
+    const rig = startRig();
+    const bytes = client.query(`SELECT '${'x'.repeat(3_000_000)}'`);
+
+    for (let offset = 0; offset < bytes.length; offset += 65_536) {
+      rig.client.write(bytes.subarray(offset, offset + 65_536));
+      await rig.settle();
+    }
+
+    expect(rig.toServer().equals(bytes)).toBe(true);
+    const commands = rig.entries.filter(([kind]) => kind === 'command').map(([, json]) => JSON.parse(json));
+    expect(commands[0]).toMatchObject({ kind: 'unread', sha256: null });
+    expect(commands[1].sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('a refused statement', () => {
+  test('never reaches the server, which is given a text it cannot parse instead', async () => {
+    const rig = startRig();
+
+    await ask(rig, client.query('FORBIDDEN'));
+
+    expect(rig.toServer().toString()).toMatch(refusedWord);
+    expect(rig.toServer().includes('FORBIDDEN')).toBe(false);
+  });
+
+  test('is answered in the place of the server’s error, and the session goes on', async () => {
+    const rig = startRig();
+    await ask(rig, client.query('FORBIDDEN'));
+    const word = refusedWord.exec(rig.toServer().toString())![0];
+    const before = rig.toClient().length;
+
+    rig.server.write(
+      Buffer.concat([server.error('42601', `syntax error at or near "${word}"`), server.ready('E')]),
+    );
+    await rig.settle();
+    await ask(rig, client.query('SELECT 2'));
+
+    const answer = rig.toClient().subarray(before).toString();
+    expect(answer).toContain('C42501');
+    expect(answer).not.toContain('sallyport_refused');
+    expect(answer.endsWith('E')).toBe(true);
+    expect(rig.toServer().toString().endsWith('SELECT 2\0')).toBe(true);
+  });
+
+  test('in a pipeline takes everything up to Sync with it', async () => {
+    const rig = startRig();
+
+    await ask(
+      rig,
+      Buffer.concat([
+        client.parse('a', 'SELECT 1'),
+        client.parse('b', 'FORBIDDEN'),
+        client.bind('', 'a'),
+        client.execute(''),
+        client.sync(),
+        client.query('SELECT 3'),
+      ]),
+    );
+
+    const sent = rig.toServer();
+    const start = client.parse('a', 'SELECT 1');
+    expect(sent.subarray(0, start.length).equals(start)).toBe(true);
+    expect(sent.toString()).toMatch(refusedWord);
+    expect(sent.subarray(-(client.sync().length + client.query('SELECT 3').length))).toEqual(
+      Buffer.concat([client.sync(), client.query('SELECT 3')]),
+    );
+    expect(sent.includes(client.execute(''))).toBe(false);
+  });
+
+  test('an error of the server’s own passes as it came', async () => {
+    const rig = startRig();
+    await ask(rig, client.query('FORBIDDEN'));
+    const before = rig.toClient().length;
+    const error = server.error('42601', 'syntax error at or near "sallyport_refused_0000_1"');
+
+    rig.server.write(error);
+    await rig.settle();
+
+    expect(rig.toClient().subarray(before).equals(error)).toBe(true);
+  });
+
+  test('a function call is refused in the same way', async () => {
+    const rig = startRig();
+
+    await ask(rig, client.functionCall());
+
+    expect(rig.toServer().toString()).toMatch(refusedWord);
+  });
+});
+
+describe('hostile clients', () => {
+  const cases: [string, Buffer][] = [
+    ['an unknown message type', Buffer.from([0x7a, 0, 0, 0, 4])],
+    ['a second password', client.password('x')],
+    ['a length of 0', Buffer.from([0x51, 0, 0, 0, 0])],
+    ['a length of 2^31-1', Buffer.from([0x51, 0x7f, 0xff, 0xff, 0xff])],
+    ['a query without its zero byte', Buffer.concat([Buffer.from([0x51, 0, 0, 0, 5]), Buffer.from('A')])],
+    ['a query with a zero byte inside', client.query('SELECT 1\0; DROP TABLE t')],
+    ['an Execute with bytes behind it', Buffer.concat([Buffer.from([0x45, 0, 0, 0, 10]), Buffer.alloc(6)])],
+    ['a Query inside a pipeline', Buffer.concat([client.parse('', 'SELECT 1'), client.query('SELECT 1')])],
+    ['a Describe of a megabyte', client.describe('S', 'n'.repeat(1_000_000))],
+  ];
+  test.each(cases)('%s ends the session with a protocol violation', async (_, bytes) => {
+    const rig = startRig();
+
+    await ask(rig, bytes);
+    rig.client.end();
+    rig.server.end();
+
+    expect(rig.toClient().toString()).toContain('C08P01');
+    expect((await rig.relay.done)?.code).toBe('protocolViolation');
+  });
+});
+
+describe('server to client', () => {
+  const answers = Buffer.concat([
+    server.parameterStatus('application_name', 'x'),
+    server.rowDescription(),
+    server.dataRow('a', 'b'.repeat(300)),
+    server.notice('hello'),
+    server.commandComplete('SELECT 1'),
+    server.ready('I'),
+    server.parseComplete(),
+    server.bindComplete(),
+    server.error('22012', 'division by zero'),
+    server.ready('T'),
+  ]);
+
+  test('every cut gives the same bytes', async () => {
+    for (let cut = 1; cut < answers.length; cut += 1) {
+      const rig = startRig();
+      await ask(rig, client.query('SELECT 1'));
+      const before = rig.toClient().length;
+
+      rig.server.write(answers.subarray(0, cut));
+      await rig.settle();
+      rig.server.write(answers.subarray(cut));
+      await rig.settle();
+
+      expect([cut, rig.toClient().subarray(before).equals(answers)]).toEqual([cut, true]);
+    }
+  });
+});
+
+describe('names', () => {
+  test('a statement whose Parse failed is not what its name stands for', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([client.parse('s', 'FIRST'), client.sync()]));
+    rig.server.write(Buffer.concat([server.parseComplete(), server.ready('I')]));
+    await rig.settle();
+    await ask(rig, Buffer.concat([client.parse('s', 'SECOND'), client.sync()]));
+    rig.server.write(Buffer.concat([server.error('42P05', 'exists'), server.ready('I')]));
+    await rig.settle();
+
+    await ask(rig, Buffer.concat([client.bind('', 's'), client.execute(''), client.sync()]));
+
+    const decision = rig.entries.findLast(([kind]) => kind === 'command')![1];
+    const { createHash } = await import('node:crypto');
+    expect(JSON.parse(decision).sha256).toBe(createHash('sha256').update('FIRST').digest('hex'));
+  });
+
+  test('an unknown statement is asked for at the server, and Execute is decided by its text', async () => {
+    const rig = startRig();
+
+    await ask(rig, Buffer.concat([client.bind('', 'made_by_sql'), client.execute(''), client.sync()]));
+    const question = rig.toServer().toString();
+    rig.server.write(
+      Buffer.concat([
+        server.rowDescription(),
+        server.dataRow('FORBIDDEN thing'),
+        server.commandComplete('SELECT 1'),
+        server.ready('I'),
+      ]),
+    );
+    await rig.settle();
+
+    expect(question).toContain("pg_catalog.pg_prepared_statements WHERE name = 'made_by_sql'");
+    expect(rig.toServer().includes(client.execute(''))).toBe(false);
+    expect(rig.toServer().toString()).toMatch(refusedWord);
+    expect(rig.toClient().toString()).not.toContain('FORBIDDEN thing');
+  });
+
+  test('a portal that nobody knows is never executed', async () => {
+    const rig = startRig();
+
+    await ask(rig, Buffer.concat([client.flush(), client.execute('ghost'), client.sync()]));
+
+    expect(rig.toServer().includes(client.execute('ghost'))).toBe(false);
+  });
+});
+
+describe('COPY in the extended protocol', () => {
+  test('a Sync that the server ignores does not count as a pipeline', async () => {
+    const rig = startRig();
+    await ask(
+      rig,
+      Buffer.concat([
+        client.parse('', 'COPY t FROM STDIN'),
+        client.bind('', ''),
+        client.execute(''),
+        client.sync(),
+      ]),
+    );
+    rig.server.write(Buffer.concat([server.parseComplete(), server.bindComplete(), server.copyIn()]));
+    await rig.settle();
+    await ask(rig, Buffer.concat([client.copyData('1\n'), client.copyDone(), client.sync()]));
+    rig.server.write(Buffer.concat([server.commandComplete('COPY 1'), server.ready('I')]));
+    await rig.settle();
+
+    // Nothing is under way: a question can be asked at once.
+    await ask(rig, client.bind('', 'unknown_name'));
+
+    expect(rig.toServer().toString()).toContain('pg_prepared_statements');
+  });
+});

@@ -1,0 +1,155 @@
+import { type Duplex, duplexPair } from 'node:stream';
+import { Metrics } from '#gateway/metrics.ts';
+import { ByteReader } from '#gateway/net/byte-reader.ts';
+import { Gate } from '#gateway/pipeline/gate.ts';
+import type { PostgresLeg } from '#gateway/protocols/postgres/dial.ts';
+import { PostgresRelay } from '#gateway/protocols/postgres/relay.ts';
+import type { SessionRecorder } from '#gateway/recording/recorder.ts';
+import type { CommandFacts } from '#lib/command.ts';
+import type { Decision } from '#lib/policy/decision.ts';
+import type { PolicyEngine } from '#lib/policy/engine.ts';
+import type { SqlFacts } from '#lib/sql/facts.ts';
+
+/** What a session wrote down, in order. */
+export type Entry = readonly [kind: string, content: string];
+
+/** A relay between two ends that a test holds, with a policy that refuses every text with FORBIDDEN in it. */
+export interface Rig {
+  /** What the test sends as the client, and reads as it. */
+  readonly client: Duplex;
+  /** The same for the server. */
+  readonly server: Duplex;
+  readonly relay: PostgresRelay;
+  readonly entries: Entry[];
+  readonly toClient: () => Buffer;
+  readonly toServer: () => Buffer;
+  /** Lets everything that is on its way arrive. */
+  settle(): Promise<void>;
+}
+
+export interface RigOptions {
+  readonly durable?: (then: (failure?: never) => void) => void;
+  readonly serverVersion?: string;
+}
+
+export function startRig(options: RigOptions = {}): Rig {
+  const [client, gatewayClient] = duplexPair();
+  const [server, gatewayServer] = duplexPair();
+  const entries: Entry[] = [];
+  const received = { client: [] as Buffer[], server: [] as Buffer[] };
+  client.on('data', (chunk: Buffer) => received.client.push(chunk));
+  server.on('data', (chunk: Buffer) => received.server.push(chunk));
+  client.on('error', () => {});
+  server.on('error', () => {});
+
+  const gate = new Gate(
+    fakeRecorder(entries, options.durable ?? (then => setImmediate(then))),
+    { use: () => {}, decide: facts => decisionOf(facts) },
+    { expired: () => false, engine: undefined as unknown as PolicyEngine },
+    new Metrics(
+      () => [],
+      () => 0,
+    ),
+  );
+  const connection = {
+    socket: gatewayClient,
+    reader: new ByteReader(gatewayClient, AbortSignal.timeout(60_000)),
+    address: '127.0.0.1',
+    loopback: true,
+    encrypted: false,
+    deadline: AbortSignal.timeout(60_000),
+    encrypt: () => Promise.reject(new Error('no TLS here')),
+  };
+  const leg = {
+    socket: gatewayServer,
+    processId: 1,
+    secretKey: Buffer.alloc(4),
+    parameters: new Map([
+      ['server_version', options.serverVersion ?? '15.4'],
+      ['standard_conforming_strings', 'on'],
+      ['client_encoding', 'UTF8'],
+    ]),
+    greeting: Buffer.alloc(0),
+    cancel: () => Promise.resolve(),
+  } as unknown as PostgresLeg;
+  const hello = { minor: 0, parameters: new Map<string, string>() };
+  const relay = new PostgresRelay(connection, hello, leg, gate, { read: text => factsOf(text.toString()) });
+  return {
+    client,
+    server,
+    relay,
+    entries,
+    toClient: () => Buffer.concat(received.client),
+    toServer: () => Buffer.concat(received.server),
+    async settle() {
+      for (let turn = 0; turn < 12; turn += 1) await new Promise(resolve => setImmediate(resolve));
+    },
+  };
+}
+
+const known = new Map<string, SqlFacts>();
+
+/** The first word is the verb; `TOUCHES` says that settings may change, `PREPARES x` what it says. */
+function factsOf(text: string): SqlFacts {
+  const found = known.get(text);
+  if (found) return found;
+  const verb = text.includes('FORBIDDEN') ? 'FORBIDDEN' : (text.split(' ')[0] ?? '');
+  const facts: SqlFacts = {
+    command: {
+      protocol: 'postgres',
+      verb,
+      operations: [{ action: 'postgres:select', objects: [] }],
+      functions: [],
+      risk: { writes: false, ddl: false, noWhere: false, statements: 1, opaque: false, unknownCode: false },
+    },
+    effects: { settings: text.includes('TOUCHES'), prepares: [], deallocates: [] },
+    literalsMatter: true,
+    sessionMatters: false,
+    unread: undefined,
+  };
+  known.set(text, facts);
+  return facts;
+}
+
+const decisions = new Map<string, Decision>();
+
+function decisionOf(facts: CommandFacts | undefined): Decision {
+  const effect = facts?.verb === 'FORBIDDEN' ? 'deny' : 'allow';
+  const found = decisions.get(effect);
+  if (found) return found;
+  const decision: Decision = {
+    effect,
+    policies: [effect],
+    message: effect === 'deny' ? 'not here' : '',
+    durability: 'local',
+    version: 'sha256:0',
+    inputDigest: '0',
+  };
+  decisions.set(effect, decision);
+  return decision;
+}
+
+function fakeRecorder(entries: Entry[], durable: (then: (failure?: never) => void) => void): SessionRecorder {
+  let sequence = 0;
+  const note = (kind: string, content: string): number => {
+    const last = entries.at(-1);
+    // Bytes are one stream, however they were cut.
+    if (last && last[0] === kind && kind.endsWith('bytes'))
+      entries[entries.length - 1] = [kind, last[1] + content];
+    else entries.push([kind, content]);
+    sequence += 1;
+    return sequence;
+  };
+  return {
+    clientBytes: chunk => void note('client bytes', Buffer.from(chunk).toString('latin1')),
+    serverBytes: chunk => void note('server bytes', Buffer.from(chunk).toString('latin1')),
+    command: json => note('command', json),
+    decision: json => note('decision', json),
+    error: json => void note('error', json),
+    notice: json => void note('notice', json),
+    end: json => void note('end', json),
+    whenDurable: durable,
+    pressure: false,
+    onRelief: then => then(),
+  };
+}

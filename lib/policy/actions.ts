@@ -1,4 +1,4 @@
-import { CedarError, readSchema } from '#lib/policy/cedar.ts';
+import { CedarError, type EntityJson, readSchema, type TypeAndId } from '#lib/policy/cedar.ts';
 
 /** The actions of a schema. Only the schema knows them: a protocol adds its own there. */
 export class Actions {
@@ -32,6 +32,16 @@ export class Actions {
   /** Whether it can be asked about a resource of this type. Groups of actions cannot. */
   appliesTo(name: string, resourceType: string): boolean {
     return this.#resources.get(name)?.includes(resourceType) ?? false;
+  }
+
+  /** The action with its groups, as a request needs it. */
+  entity(name: string): EntityJson & { uid: TypeAndId } {
+    const groups = [...(this.#ancestors.get(name) ?? [])].filter(group => group !== name);
+    return {
+      uid: { type: 'Action', id: name },
+      attrs: {},
+      parents: groups.map(id => ({ type: 'Action', id })),
+    };
   }
 
   /** Whether the action is the group or is in it, at any depth. */

@@ -53,7 +53,6 @@ export class PolicyEngine {
       throw new CedarError('two policies of the snapshot have one id, so one of them would not count');
     }
     this.#cedar = new PreparsedPolicies(
-      snapshot.schema,
       Object.fromEntries(snapshot.policies.map(policy => [policy.id, policy.text])),
     );
     this.timeMatters = this.#somePolicy(policy => timeAttributes.some(name => uses(policy.use, name)));
@@ -86,7 +85,7 @@ export class PolicyEngine {
   permits(input: SystemInput): Pick<Decision, 'effect' | 'policies' | 'message' | 'version'> {
     const { action } = input;
     const answer = this.#actions.appliesTo(action, 'System')
-      ? this.#ask(systemRequest(input), [], undefined)
+      ? this.#ask(systemRequest(this.#actions, input), [], undefined)
       : unknownAction(action, []);
     const { effect, policies, message } = answer;
     return { effect, policies, message, version: this.version };
@@ -95,7 +94,7 @@ export class PolicyEngine {
   #explain(input: DecisionInput, digest: string): Explanation {
     const answers =
       input.command === undefined
-        ? [this.#ask(connectRequest(input), [], undefined)]
+        ? [this.#ask(connectRequest(this.#actions, input), [], undefined)]
         : this.#askAboutCommand(input, input.command);
     const denied = answers.filter(answer => answer.effect === 'deny');
     const deciding = denied.length > 0 ? denied : answers;
@@ -105,7 +104,7 @@ export class PolicyEngine {
     const decision: Decision = {
       effect: denied.length > 0 ? 'deny' : 'allow',
       policies,
-      message: [...new Set(deciding.map(answer => answer.message).filter(Boolean))].join(' '),
+      message: sentences(deciding.map(answer => answer.message)),
       ...combine(annotations, input.command === undefined ? 'with limits' : 'without limits'),
       ...(errors.length > 0 ? { errors } : {}),
       version: this.version,
@@ -130,7 +129,11 @@ export class PolicyEngine {
     }
     return [...questions.values()].map(({ operation, object }) =>
       this.#actions.isCommand(operation.action)
-        ? this.#ask(commandRequest(input, facts, operation, object ?? ''), operation.objects, object)
+        ? this.#ask(
+            commandRequest(this.#actions, input, facts, operation, object ?? ''),
+            operation.objects,
+            object,
+          )
         : unknownAction(operation.action, operation.objects),
     );
   }
@@ -145,34 +148,38 @@ export class PolicyEngine {
 
   #ask(request: CedarRequest, objects: readonly string[], object: string | undefined): Answer {
     const { effect, policies, errors } = this.#cedar.ask(request);
-    const { id: action } = request.action;
     const failed = errors.map(({ policy, message }) =>
       policy === undefined ? message : `policy ${policy}: ${message}`,
     );
     const touched = object ?? objects.join(', ');
-    const on = touched === '' ? '' : ` on ${touched}`;
-    const message =
-      failed.length > 0
-        ? `Policy could not be evaluated for ${action}${on}, so it is refused.`
-        : policies.length === 0
-          ? `No policy permits ${action}${on}.`
-          : policies
-              .map(
-                id =>
-                  this.#policy(id).annotations.message ??
-                  (effect === 'deny' ? `Policy ${id} forbids it.` : ''),
-              )
-              .filter(Boolean)
-              .join(' ');
+    const what = `${request.action.id}${touched === '' ? '' : ` on ${touched}`}`;
     return {
-      action,
+      action: request.action.id,
       object,
       objects,
       effect: failed.length > 0 ? 'deny' : effect,
       policies: [...policies].sort(),
       errors: failed,
-      message,
+      message:
+        failed.length > 0
+          ? `Policy could not be evaluated for ${what}, so it is refused.`
+          : this.#message(request, what, effect, policies),
     };
+  }
+
+  /** What the deciding policies say; where there are none, what those say that would permit something like it. */
+  #message(
+    request: CedarRequest,
+    what: string,
+    effect: Answer['effect'],
+    deciding: readonly string[],
+  ): string {
+    if (deciding.length === 0) {
+      const near = this.#policies.values().filter(policy => policy.nearlyPermits(request));
+      return sentences([`No policy permits ${what}.`, ...near.map(policy => policy.annotations.message)]);
+    }
+    const unsaid = (id: string) => (effect === 'deny' ? `Policy ${id} forbids ${what}.` : undefined);
+    return sentences(deciding.map(id => this.#policy(id).annotations.message ?? unsaid(id)));
   }
 
   #policy(id: string): Policy {
@@ -193,4 +200,8 @@ function refusal(message: string): Answer {
 
 function unknownAction(action: string, objects: readonly string[]): Answer {
   return { ...refusal(`Policy knows no action ${action}.`), action, objects };
+}
+
+function sentences(all: readonly (string | undefined)[]): string {
+  return [...new Set(all.filter(text => text !== undefined && text !== ''))].join(' ');
 }

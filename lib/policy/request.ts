@@ -1,5 +1,6 @@
 import type { CommandFacts, Operation } from '#lib/command.ts';
 import type { Principal } from '#lib/identity/principal.ts';
+import type { Actions } from '#lib/policy/actions.ts';
 import type { CedarRequest, CedarValueJson, EntityJson, TypeAndId } from '#lib/policy/cedar.ts';
 import type { DecisionInput, SystemInput } from '#lib/policy/decision.ts';
 
@@ -65,48 +66,45 @@ function sessionContext(context: DecisionInput['context']): Context {
 }
 
 /** May this principal open a session here? */
-export function connectRequest(input: DecisionInput): CedarRequest {
+export function connectRequest(actions: Actions, input: DecisionInput): CedarRequest {
+  return targetRequest(actions, input, 'connect', sessionContext(input.context));
+}
+
+function targetRequest(actions: Actions, input: DecisionInput, name: string, context: Context): CedarRequest {
   const principal = principalEntity(input.principal);
+  const action = actions.entity(name);
   const target = targetEntity(input.target);
-  return {
-    principal: principal.uid,
-    action: { type: 'Action', id: 'connect' },
-    resource: target.uid,
-    context: sessionContext(input.context),
-    entities: [principal, target],
-  };
+  const entities = [principal, action, target];
+  return { principal: principal.uid, action: action.uid, resource: target.uid, context, entities };
 }
 
 /** May this principal do one operation of a command to one of its objects? `''` stands for none. */
 export function commandRequest(
+  actions: Actions,
   input: DecisionInput,
   facts: CommandFacts,
   operation: Operation,
   object: string,
 ): CedarRequest {
-  const request = connectRequest(input);
-  return {
-    ...request,
-    action: { type: 'Action', id: operation.action },
-    context: {
-      ...request.context,
-      verb: facts.verb,
-      object,
-      objects: [...operation.objects],
-      functions: [...facts.functions],
-      ...facts.risk,
-    },
-  };
+  return targetRequest(actions, input, operation.action, {
+    ...sessionContext(input.context),
+    verb: facts.verb,
+    object,
+    objects: [...operation.objects],
+    functions: [...facts.functions],
+    ...facts.risk,
+  });
 }
 
 /** May this principal ask this of the control plane? */
-export function systemRequest(input: SystemInput): CedarRequest {
+export function systemRequest(actions: Actions, input: SystemInput): CedarRequest {
   const principal = principalEntity(input.principal);
+  const action = actions.entity(input.action);
   return {
     principal: principal.uid,
-    action: { type: 'Action', id: input.action },
+    action: action.uid,
     resource: { type: 'System', id: 'sallyport' },
     context: requestContext(input.context),
-    entities: [principal],
+    entities: [principal, action],
   };
 }

@@ -7,7 +7,7 @@ import type { Masks } from '#lib/policy/config/masks.ts';
 import type { Mistake } from '#lib/policy/config/mistake.ts';
 import { didYouMean } from '#lib/policy/config/nearest.ts';
 import type { Targets } from '#lib/policy/config/targets.ts';
-import { actionScope } from '#lib/policy/policy.ts';
+import { actionScope } from '#lib/policy/scope.ts';
 
 /** Names that policies may use. `undefined` where the file that has them could not be read. */
 export interface Names {
@@ -59,7 +59,7 @@ function schemaMistakes(policies: readonly WrittenPolicy[], schema: string): Mis
 function limitsWithoutConnect(policies: readonly WrittenPolicy[], schema: string): Mistake[] {
   const actions = new Actions(schema);
   return policies.flatMap(({ json, mistakeAt }) => {
-    if (actionScope(json, actions)('connect')) return [];
+    if (actionScope(json.action, actions)('connect')) return [];
     return ['idle', 'max']
       .filter(name => json.annotations?.[name] !== undefined)
       .map(name =>

@@ -24,7 +24,8 @@ export const resource = 'urn:sallyport';
 /** The public client of the command line tool. */
 export const commandLineClient = 'sallyport-cli';
 
-const signatureAlgorithm = 'ES256';
+/** What API Gateway's JWT authoriser can check; it knows no elliptic curves. */
+const signatureAlgorithm = 'RS256';
 const browserTokenSeconds = 3600;
 /** Tokens of the ready file: a working day and a night. */
 const mintedTokenSeconds = 24 * 3600;

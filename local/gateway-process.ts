@@ -1,0 +1,102 @@
+/** The gateway as its own process, as it is deployed, and the means to kill it and start it again. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Child, type Exit, startChild } from './child.ts';
+
+export interface GatewayOptions {
+  /** The built task. */
+  readonly file: string;
+  readonly cwd: string;
+  /** Its whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Base of the health port. */
+  readonly healthUrl: string;
+  readonly logFile: string;
+}
+
+const readyWithinMs = 20_000;
+const pollMs = 25;
+/** Statements in flight may finish for a minute in production; here, whoever says stop does not wait so long. */
+const stopWaitMs = 2500;
+
+/** The gateway ended, or did not become ready. */
+export class GatewayFailed extends Error {
+  override readonly name = 'GatewayFailed';
+}
+
+export class GatewayProcess {
+  readonly #options: GatewayOptions;
+  #child: Child | undefined;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.running() ? this.#child.pid : undefined;
+  }
+
+  /**
+   * Starts it and waits until it takes sessions.
+   *
+   * @param env beside the usual environment, for this run
+   * @throws GatewayFailed
+   */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    if (this.#child?.running()) throw new TypeError('the gateway runs already');
+    const { file, cwd, logFile } = this.#options;
+    const child = await startChild({
+      command: process.execPath,
+      args: ['--enable-source-maps', file],
+      cwd,
+      env: { ...this.#options.env, ...env },
+      logFile,
+      endSignal: 'SIGTERM',
+    });
+    this.#child = child;
+    await this.#untilReady(child);
+  }
+
+  /** SIGKILL: nothing that it had in memory survives. */
+  async kill(): Promise<Exit> {
+    if (this.#child === undefined) throw new TypeError('the gateway was never started');
+    return this.#child.stop(['SIGKILL'], 5000);
+  }
+
+  /** Asks it to end, and insists after some seconds. */
+  async stop(): Promise<void> {
+    // The second signal ends it at once, by its own rule; SIGKILL comes after that.
+    await this.#child?.stop(['SIGTERM', 'SIGTERM'], stopWaitMs);
+  }
+
+  async restart(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.stop();
+    await this.start(env);
+  }
+
+  /** Settles when the present process ends, for whatever reason. */
+  get exited(): Promise<Exit> {
+    if (this.#child === undefined) throw new TypeError('the gateway was never started');
+    return this.#child.exited;
+  }
+
+  async #untilReady(child: Child): Promise<void> {
+    const deadline = Date.now() + readyWithinMs;
+    let reasons = 'it does not answer';
+    while (child.running() && Date.now() < deadline) {
+      try {
+        const response = await fetch(`${this.#options.healthUrl}/ready`, {
+          signal: AbortSignal.timeout(1000),
+        });
+        if (response.ok) return;
+        reasons = (await response.text()).trim();
+      } catch {
+        // Not listening yet.
+      }
+      await sleep(pollMs);
+    }
+    const ended = !child.running();
+    await this.stop();
+    const why = ended ? 'the gateway ended at its start' : `the gateway is not ready: ${reasons}`;
+    throw new GatewayFailed(`${why} (its log: ${this.#options.logFile})`);
+  }
+}

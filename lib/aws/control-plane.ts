@@ -13,6 +13,7 @@ import { readBounded } from '#lib/bounded-body.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { Principal } from '#lib/identity/principal.ts';
 import { maxSnapshotBytes, parseSnapshot, type Snapshot } from '#lib/policy/snapshot.ts';
+import { secureUrl } from '#lib/secure-url.ts';
 
 export interface ControlPlaneOptions {
   /** Base of the HTTP API: `https:`, or `http:` on loopback, since tickets pass through it. */
@@ -52,13 +53,7 @@ export class ControlPlane {
 
   /** @throws {TypeError} naming the option that cannot be. */
   constructor(options: ControlPlaneOptions) {
-    const url = URL.parse(options.url);
-    if (!url) throw new TypeError('url is not a URL');
-    const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-    if (url.protocol !== 'https:' && !(url.protocol === 'http:' && loopback)) {
-      throw new TypeError('url must begin with https: (http: only on loopback)');
-    }
-    this.#url = url;
+    this.#url = secureUrl(options.url, 'url');
     this.#deadlineMs = options.deadlineMs ?? 3_000;
     this.#fetch = options.fetch ?? fetch;
     this.#signer = new SignatureV4({

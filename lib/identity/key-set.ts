@@ -10,6 +10,7 @@ import {
 import { z } from 'zod';
 import { readBounded } from '#lib/bounded-body.ts';
 import { SallyportError } from '#lib/errors.ts';
+import { secureUrl } from '#lib/secure-url.ts';
 
 /** Answers the public key that a token's header names. */
 export interface KeySource {
@@ -62,8 +63,9 @@ export class IssuerKeys implements KeySource {
   /** @throws {TypeError} when `jwksUri` or `issuer` is not a URL that keys may be read from. */
   constructor(options: IssuerKeysOptions) {
     this.#options = options;
-    if (options.jwksUri === undefined) trustworthy(options.issuer, 'issuer', ['https:']);
-    else trustworthy(options.jwksUri, 'jwksUri', ['https:', 'file:']);
+    // Keys that travel in the clear can be replaced on the way.
+    if (options.jwksUri === undefined) secureUrl(options.issuer, 'issuer');
+    else secureUrl(options.jwksUri, 'jwksUri', ['https:', 'file:']);
   }
 
   async resolve(header: JWSHeaderParameters): Promise<CryptoKey> {
@@ -121,7 +123,7 @@ export class IssuerKeys implements KeySource {
     );
     // OpenID Connect Discovery 1.0 section 4.3: else another issuer could answer for this one.
     if (found.issuer !== issuer) throw new Error('The discovery document is of another issuer.');
-    trustworthy(found.jwks_uri, 'jwks_uri', ['https:']);
+    secureUrl(found.jwks_uri, 'jwks_uri');
     return found.jwks_uri;
   }
 
@@ -136,15 +138,6 @@ export class IssuerKeys implements KeySource {
     if (!response.ok) throw new Error(`The issuer answered ${response.status}.`);
     return JSON.parse(body.toString('utf8'));
   }
-}
-
-/** Keys that travel in the clear can be replaced on the way: plain HTTP is for loopback alone. */
-function trustworthy(url: string, option: string, schemes: readonly string[]): void {
-  const parsed = URL.parse(url);
-  if (!parsed) throw new TypeError(`${option} is not a URL`);
-  const loopback = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(parsed.hostname);
-  if (schemes.includes(parsed.protocol) || (parsed.protocol === 'http:' && loopback)) return;
-  throw new TypeError(`${option} must begin with one of ${schemes.join(', ')} (http: only on loopback)`);
 }
 
 function unavailable(): SallyportError {

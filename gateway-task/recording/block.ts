@@ -4,18 +4,17 @@ import { readU64, writeU64 } from '#lib/evidence/record.ts';
 /**
  * A block of the journal: whole records of one session. 64 bytes of header, big-endian, then the body.
  *
- *   0   magic          u32   'SPB1'
- *   4   crc            u32   CRC-32 of everything after it, header and body
- *   8   stored         u32   bytes of the body as stored
- *   12  uncompressed   u32   bytes of the records
- *   16  session        16 bytes, the UUID
- *   32  first          u64   sequence of the first record
- *   40  elapsed        u64   of the last record, in nanoseconds
- *   48  records        u32   0: no record, the session is open still (written at the head of a new file)
- *   52  client         u32   client bytes among the payloads
- *   56  server         u32   server bytes among the payloads
- *   60  kind           u8    0 raw, 1 one zstd frame that holds byte records only
- *   61  3 bytes, 0
+ *   0   tag            8 bytes, random, the same in every block of a journal: no payload can look like a block
+ *   8   crc            u32   CRC-32 of everything after it, header and body
+ *   12  kind           u8    0 raw, 1 one zstd frame that holds byte records only
+ *   13  stored         u24   bytes of the body as stored
+ *   16  uncompressed   u32   bytes of the records
+ *   20  session        16 bytes, the UUID
+ *   36  first          u64   sequence of the first record
+ *   44  elapsed        u64   of the last record, in nanoseconds
+ *   52  records        u32   0: no record, the session is open still (written at the head of a new file)
+ *   56  client         u32   client bytes among the payloads
+ *   60  server         u32   server bytes among the payloads
  *
  * The journal is private to a task and its shipper and lives for seconds: it may change with any version.
  */
@@ -23,7 +22,11 @@ export const blockHeaderBytes = 64;
 /** Most that the records of one block may come to: what one frame of a segment may hold. */
 export const maxBlockBytes = 256 * 1024;
 
-const magic = 0x53504231;
+/** What tells a journal's blocks from all other bytes. */
+export const tagBytes = 8;
+const crcAt = 8;
+const coveredAt = 12;
+
 const kinds = ['raw', 'zstd'] as const;
 export type BlockKind = (typeof kinds)[number];
 
@@ -44,6 +47,7 @@ export interface BlockHeader {
 export function sealBlock(
   target: Buffer,
   offset: number,
+  tag: Buffer,
   kind: BlockKind,
   session: Buffer,
   first: number,
@@ -54,18 +58,17 @@ export function sealBlock(
   uncompressed: number,
   stored: number,
 ): void {
-  target.writeUInt32BE(magic, offset);
-  target.writeUInt32BE(stored, offset + 8);
-  target.writeUInt32BE(uncompressed, offset + 12);
-  session.copy(target, offset + 16);
-  writeU64(target, first, offset + 32);
-  writeU64(target, elapsedNs, offset + 40);
-  target.writeUInt32BE(records, offset + 48);
-  target.writeUInt32BE(clientBytes, offset + 52);
-  target.writeUInt32BE(serverBytes, offset + 56);
-  target.writeUInt32BE(kind === 'raw' ? 0 : 0x01000000, offset + 60);
-  const covered = target.subarray(offset + 8, offset + blockHeaderBytes + stored);
-  target.writeUInt32BE(crc32(covered), offset + 4);
+  tag.copy(target, offset);
+  target.writeUInt32BE(((kind === 'zstd' ? 1 : 0) << 24) | stored, offset + coveredAt);
+  target.writeUInt32BE(uncompressed, offset + 16);
+  session.copy(target, offset + 20);
+  writeU64(target, first, offset + 36);
+  writeU64(target, elapsedNs, offset + 44);
+  target.writeUInt32BE(records, offset + 52);
+  target.writeUInt32BE(clientBytes, offset + 56);
+  target.writeUInt32BE(serverBytes, offset + 60);
+  const covered = target.subarray(offset + coveredAt, offset + blockHeaderBytes + stored);
+  target.writeUInt32BE(crc32(covered), offset + crcAt);
 }
 
 export type BlockReading =
@@ -76,19 +79,19 @@ export type BlockReading =
   | { readonly state: 'bad' };
 
 /** Reads the block at `offset`; its header and body are views of `source`. */
-export function readBlock(source: Buffer, offset: number): BlockReading {
+export function readBlock(source: Buffer, offset: number, tag: Buffer): BlockReading {
   const there = source.length - offset;
   if (there < blockHeaderBytes) return { state: 'short', bytes: blockHeaderBytes };
-  const stored = source.readUInt32BE(offset + 8);
-  const uncompressed = source.readUInt32BE(offset + 12);
-  const kind = source.readUInt32BE(offset + 60);
-  const first = readU64(source, offset + 32);
-  const elapsedNs = readU64(source, offset + 40);
+  const stored = source.readUInt32BE(offset + coveredAt) & 0xffffff;
+  const kind = kinds[source[offset + coveredAt]!];
+  const uncompressed = source.readUInt32BE(offset + 16);
+  const first = readU64(source, offset + 36);
+  const elapsedNs = readU64(source, offset + 44);
   if (
-    source.readUInt32BE(offset) !== magic ||
+    tag.compare(source, offset, offset + tagBytes) !== 0 ||
+    kind === undefined ||
     stored > maxBlockBytes ||
     uncompressed > maxBlockBytes ||
-    (kind !== 0 && kind !== 0x01000000) ||
     first === undefined ||
     elapsedNs === undefined
   ) {
@@ -96,19 +99,21 @@ export function readBlock(source: Buffer, offset: number): BlockReading {
   }
   const next = offset + blockHeaderBytes + stored;
   if (next > source.length) return { state: 'short', bytes: blockHeaderBytes + stored };
-  if (crc32(source.subarray(offset + 8, next)) !== source.readUInt32BE(offset + 4)) return { state: 'bad' };
+  if (crc32(source.subarray(offset + coveredAt, next)) !== source.readUInt32BE(offset + crcAt)) {
+    return { state: 'bad' };
+  }
   return {
     state: 'whole',
     next,
     body: source.subarray(offset + blockHeaderBytes, next),
     header: {
-      kind: kinds[kind >>> 24]!,
-      session: source.subarray(offset + 16, offset + 32),
+      kind,
+      session: source.subarray(offset + 20, offset + 36),
       first,
       elapsedNs,
-      records: source.readUInt32BE(offset + 48),
-      clientBytes: source.readUInt32BE(offset + 52),
-      serverBytes: source.readUInt32BE(offset + 56),
+      records: source.readUInt32BE(offset + 52),
+      clientBytes: source.readUInt32BE(offset + 56),
+      serverBytes: source.readUInt32BE(offset + 60),
       uncompressed,
       stored,
     },

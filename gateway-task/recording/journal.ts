@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SallyportError } from '#lib/errors.ts';
 import type { OpenRecord, SessionHead } from '#lib/evidence/session.ts';
 import { Backlog } from './backlog.ts';
+import { tagBytes } from './block.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { GatherPool } from './gather.ts';
 import { type Intake, JournaledSession } from './journaled-session.ts';
 import { OpenSessions } from './open-sessions.ts';
 import { Pressure } from './pressure.ts';
-import { ProcessLock } from './process-lock.ts';
+import { ProcessLock, writerLockName } from './process-lock.ts';
 import type { SessionRecorder } from './recorder.ts';
 import { Reserve } from './reserve.ts';
 import { SpoolFile } from './spool-file.ts';
@@ -71,6 +72,7 @@ export class Journal {
 
   private constructor(options: JournalOptions, dir: string, lock: ProcessLock) {
     const disk = options.disk ?? realDisk;
+    const tag = randomBytes(tagBytes);
     this.#options = options;
     this.#lock = lock;
     this.#now = options.now ?? monotonicNs;
@@ -79,10 +81,11 @@ export class Journal {
       disk,
       dir,
       fsync: options.fsync,
-      preamble: () => this.#sessions.blocks(),
+      tag,
+      preamble: () => this.#sessions.blocks(tag),
     });
     this.#pressure = new Pressure(options.dir, options.maxBytes, () => this.#relieve());
-    const turn = new TurnBuffer(turnBufferBytes, this.#now, () => this.#write());
+    const turn = new TurnBuffer(turnBufferBytes, tag, this.#now, () => this.#write());
     this.#turn = turn;
     this.#intake = this.#makeIntake(turn);
   }
@@ -90,11 +93,15 @@ export class Journal {
   /** Makes the task's folder and its reserve. Throws `evidenceUnavailable`. */
   static async open(options: JournalOptions): Promise<Journal> {
     // A name of its own for every run: a task id that is used again meets nothing of the run before.
-    const dir = join(options.dir, `${options.taskId}.${randomBytes(8).toString('hex')}`);
+    const name = `${options.taskId}.${randomBytes(8).toString('hex')}`;
+    const dir = join(options.dir, name);
+    // Until it is locked, a shipper would take the folder for one whose task is over: it passes over dots.
+    const unlocked = join(options.dir, `.${name}`);
     try {
-      await mkdir(dir, { recursive: true, mode: 0o700 });
-      const lock = ProcessLock.take(join(dir, writerLockName));
+      await mkdir(unlocked, { recursive: true, mode: 0o700 });
+      const lock = ProcessLock.take(join(unlocked, writerLockName));
       if (lock === undefined) throw new Error('another process holds the lock of a folder just made');
+      await rename(unlocked, dir);
       const journal = new Journal(options, dir, lock);
       journal.#reserve.hold();
       return journal;
@@ -344,9 +351,6 @@ export class Journal {
     }
   }
 }
-
-/** Held while a task's journal is open; free: the task is over. */
-export const writerLockName = 'writer.lock';
 
 const monotonicNs = (): number => Math.round(performance.now() * 1e6);
 

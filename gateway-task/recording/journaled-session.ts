@@ -2,6 +2,7 @@ import type { SallyportError } from '#lib/errors.ts';
 import {
   flagContinued,
   flagRefused,
+  flagSupplement,
   maxPayloadBytes,
   type RecordType,
   recordHeaderBytes,
@@ -9,7 +10,6 @@ import {
 } from '#lib/evidence/record.ts';
 import { Gather, type GatherPool, gatherBytes } from './gather.ts';
 import type { SessionRecorder } from './recorder.ts';
-import { RefusedDecisions } from './refused-decisions.ts';
 import type { SessionState, TurnBuffer } from './turn-buffer.ts';
 
 /** Chunks from here on are bulk: gathered per session and compressed. */
@@ -20,6 +20,11 @@ const inPlaceCharacters = Math.floor(maxPayloadBytes / 3);
 const maxGathers = (32 * 1024 * 1024) / gatherBytes;
 /** A gather buffer with less room than this is full: no crumbs of records. */
 const leastRoom = 1024;
+
+/** How a command record begins that completes an earlier one. */
+const supplement = '{"of":';
+/** In an error record: the decision that refused a command. Within a JSON string the quotes would be escaped. */
+const refusal = '"decision":';
 
 /** What a session needs of the journal that it belongs to. */
 export interface Intake {
@@ -46,7 +51,6 @@ export interface Intake {
 export class JournaledSession implements SessionRecorder {
   readonly #state: SessionState;
   readonly #intake: Intake;
-  readonly #refused = new RefusedDecisions();
   #gather: Gather | undefined;
   #open = true;
 
@@ -85,19 +89,17 @@ export class JournaledSession implements SessionRecorder {
 
   command(json: string): number {
     this.#admit();
-    return this.#json(recordTypes.command, json, this.#refused.covers(json) ? flagRefused : 0);
+    return this.#json(recordTypes.command, json, json.startsWith(supplement) ? flagSupplement : 0);
   }
 
   decision(json: string): number {
     this.#admit();
-    const sequence = this.#json(recordTypes.decision, json);
-    this.#refused.note(sequence, json);
-    return sequence;
+    return this.#json(recordTypes.decision, json);
   }
 
   error(json: string): void {
     this.#mustBeOpen();
-    this.#json(recordTypes.error, json);
+    this.#json(recordTypes.error, json, json.includes(refusal) ? flagRefused : 0);
   }
 
   notice(json: string): void {

@@ -41,11 +41,11 @@ export class OpenSessions {
   }
 
   /** One block without records for each. */
-  blocks(): Buffer {
+  blocks(tag: Buffer): Buffer {
     const bytes = Buffer.alloc(this.#written.size * blockHeaderBytes);
     let offset = 0;
     for (const { uuid: id, sequence, elapsedNs } of this.#written) {
-      sealBlock(bytes, offset, 'raw', id, sequence, elapsedNs, 0, 0, 0, 0, 0);
+      sealBlock(bytes, offset, tag, 'raw', id, sequence, elapsedNs, 0, 0, 0, 0, 0);
       offset += blockHeaderBytes;
     }
     return bytes;

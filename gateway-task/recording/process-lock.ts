@@ -1,5 +1,10 @@
 import { DatabaseSync } from 'node:sqlite';
 
+/** In a task's folder: held while its journal is open; free: the task is over. */
+export const writerLockName = 'writer.lock';
+/** In the spool folder: held by the one shipper that works there. */
+export const shipperLockName = 'shipper.lock';
+
 /**
  * A lock that dies with its process, SIGKILL included: the kernel drops it, so there is no stale file to judge.
  * The file is an empty SQLite database, since that is the one way to a file lock in Node.js itself.

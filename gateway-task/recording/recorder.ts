@@ -13,11 +13,17 @@ export interface SessionRecorder {
   clientBytes(chunk: Uint8Array, channel?: number): void;
   /** Bytes to the client, masked. They go out with the session's next write, or within a second. */
   serverBytes(chunk: Uint8Array, channel?: number): void;
-  /** JSON of a {@link CommandRecord}. Gives the record's sequence number. */
+  /**
+   * JSON of a {@link CommandRecord}, or of what completes an earlier one: `{"of": <its sequence>, ...}`. Gives
+   * the record's sequence number.
+   */
   command(json: string): number;
   /** JSON of a decision, with verb, operations, functions and risk. Gives the record's sequence number. */
   decision(json: string): number;
-  /** JSON of an error that the client was told of: `{"code", "message"}`. */
+  /**
+   * JSON of an error that the client was told of: `{"code", "message"}`. With a `decision` (a sequence number)
+   * it is the refusal of a command, and counts as one.
+   */
   error(json: string): void;
   /** JSON of a notice to the client. */
   notice(json: string): void;

@@ -5,12 +5,13 @@ import { type Disk, syncDirectory, writeAll } from './disk.ts';
 export const journalFileName = (index: number): string => `${String(index).padStart(6, '0')}.journal`;
 export const journalFilePattern = /^(\d{6,})\.journal$/;
 
-/** First bytes of every journal file. */
-export const journalFileHead = Buffer.from('SALLYPORT-JOURNAL 1\n');
+/** First bytes of every journal file; the journal's tag follows. */
+export const journalFileTitle = Buffer.from('SALLYPORT-JOURNAL 1\n');
 
 export interface SpoolFileOptions {
   readonly disk: Disk;
   readonly dir: string;
+  readonly tag: Buffer;
   readonly fsync: boolean;
   /** Blocks that open a new file: which sessions are open still. */
   readonly preamble: () => Buffer;
@@ -69,20 +70,20 @@ export class SpoolFile {
   }
 
   #begin(): number {
-    const { disk, dir, fsync, preamble } = this.#options;
-    const path = join(dir, journalFileName(this.#index));
-    // Not 'wx': a begin that failed half-way may have left the name.
-    const fd = disk.openSync(path, 'w', 0o600);
+    const { disk, dir, tag, fsync, preamble } = this.#options;
+    // A name is used once: a shipper may be reading what a failed begin left under it.
+    const path = join(dir, journalFileName(this.#index++));
+    const fd = disk.openSync(path, 'wx', 0o600);
     try {
-      const head = Buffer.concat([journalFileHead, preamble()]);
+      const head = Buffer.concat([journalFileTitle, tag, preamble()]);
       writeAll(disk, fd, head, head.length, 0);
       if (fsync) syncDirectory(disk, dir);
       this.#fd = fd;
       this.#end = head.length;
-      this.#index++;
       return fd;
     } catch (cause) {
       disk.closeSync(fd);
+      disk.unlinkSync(path);
       throw cause;
     }
   }

@@ -20,6 +20,7 @@ export interface SessionState {
  */
 export class TurnBuffer {
   readonly buffer: Buffer;
+  readonly #tag: Buffer;
   readonly #now: () => number;
   /** Empties the buffer, because what comes next does not fit. */
   readonly #spill: () => void;
@@ -31,10 +32,11 @@ export class TurnBuffer {
   #clientBytes = 0;
   #serverBytes = 0;
 
-  constructor(bytes: number, now: () => number, spill: () => void) {
+  constructor(bytes: number, tag: Buffer, now: () => number, spill: () => void) {
     if (bytes < 2 * (blockHeaderBytes + maxBlockBytes))
       throw new TypeError('the turn buffer holds two blocks');
     this.buffer = Buffer.allocUnsafeSlow(bytes);
+    this.#tag = tag;
     this.#now = now;
     this.#spill = spill;
   }
@@ -88,6 +90,7 @@ export class TurnBuffer {
     sealBlock(
       this.buffer,
       this.#blockStart,
+      this.#tag,
       'raw',
       session.uuid,
       this.#first,
@@ -120,6 +123,7 @@ export class TurnBuffer {
     sealBlock(
       this.buffer,
       start,
+      this.#tag,
       kind,
       session.uuid,
       first,

@@ -4,7 +4,7 @@ import { EvidenceFault } from './fault.ts';
  * A record: 24 bytes of header, big-endian, then the payload.
  *
  *   0   type      u8    one of {@link recordTypes}
- *   1   flags     u8    bit 0: goes on in the next record of this type and channel; bit 1: refused; others 0
+ *   1   flags     u8    bit 0: goes on in the next record of this type and channel; bit 1: refused; bit 2: supplement; others 0
  *   2   channel   u16   a protocol's own stream number; 0 where it has one stream
  *   4   length    u32   of the payload, at most {@link maxPayloadBytes}
  *   8   sequence  u64   per session, from 0, without gaps
@@ -48,8 +48,11 @@ export type RecordType = (typeof recordTypes)[RecordName];
 
 /** The payload goes on in the next record of the same type and channel. */
 export const flagContinued = 1;
-/** On a command: its decision denied it, so it was never forwarded. */
+/** On an error: it is the refusal of a command, which was never forwarded. */
 export const flagRefused = 2;
+/** On a command: it adds to an earlier command record, and is not one more command. */
+export const flagSupplement = 4;
+const knownFlags = flagContinued | flagRefused | flagSupplement;
 
 const names = new Map<number, RecordName>(
   Object.entries(recordTypes).map(([name, type]) => [type, name as RecordName]),
@@ -59,6 +62,7 @@ export interface EvidenceRecord {
   readonly type: RecordName;
   readonly continued: boolean;
   readonly refused: boolean;
+  readonly supplement: boolean;
   readonly channel: number;
   readonly sequence: number;
   /** Nanoseconds since the session opened. */
@@ -112,7 +116,7 @@ export function* decodeRecords(body: Buffer): Generator<EvidenceRecord, void, vo
     const type = names.get(body[offset]!);
     if (type === undefined) throw fault('malformed', `no record has type ${body[offset]}`, offset);
     const flags = body[offset + 1]!;
-    if ((flags & ~(flagContinued | flagRefused)) !== 0) {
+    if ((flags & ~knownFlags) !== 0) {
       throw fault('malformed', `record flags ${flags} are not of this version`, offset);
     }
     const length = body.readUInt32BE(offset + 4);
@@ -128,6 +132,7 @@ export function* decodeRecords(body: Buffer): Generator<EvidenceRecord, void, vo
       type,
       continued: (flags & flagContinued) !== 0,
       refused: (flags & flagRefused) !== 0,
+      supplement: (flags & flagSupplement) !== 0,
       channel: body.readUInt16BE(offset + 2),
       sequence,
       elapsedNs,

@@ -1,0 +1,66 @@
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { EvidenceFault } from '#lib/evidence/fault.ts';
+import { JsonRecord } from '#lib/evidence/json-record.ts';
+import {
+  encodeManifest,
+  type ManifestSegment,
+  manifestFileName,
+  manifestSegment,
+} from '#lib/evidence/manifest.ts';
+import { decodeRecords, type RecordName } from '#lib/evidence/record.ts';
+import { readSegment, type Segment, segmentFilePattern } from '#lib/evidence/segment.ts';
+import type { OpenRecord, SessionEnd } from '#lib/evidence/session.ts';
+import { decompressFrame } from '#lib/evidence/zstd-frame.ts';
+import { syncFolder } from './segment-file.ts';
+
+/**
+ * Writes a session's manifest from its segments, one of them in memory at a time. Throws
+ * {@link EvidenceFault} when they do not hold: then there can be no manifest.
+ */
+export function sealSession(dir: string, fsync: boolean): void {
+  const names = readdirSync(dir).filter(name => segmentFilePattern.test(name));
+  names.sort((a, b) => Number.parseInt(a, 10) - Number.parseInt(b, 10));
+  const parts: ManifestSegment[] = [];
+  let open: OpenRecord | undefined;
+  let last: Segment | undefined;
+  for (const name of names) {
+    last = readSegment(readFileSync(join(dir, name)));
+    parts.push(manifestSegment(last));
+    open ??= find<OpenRecord>(last, 'open');
+  }
+  if (last === undefined || open === undefined) {
+    throw new EvidenceFault('malformed', 'the session has no open record', { file: dir });
+  }
+  const end = last.end.lost === undefined ? find<SessionEnd>(last, 'end') : undefined;
+  const path = join(dir, manifestFileName);
+  const fd = openSync(`${path}.part`, 'w', 0o600);
+  try {
+    writeFileSync(fd, encodeManifest(open, parts, last, end));
+    if (fsync) fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(`${path}.part`, path);
+  if (fsync) syncFolder(dir);
+}
+
+/** The JSON record of that type in the segment. */
+function find<T>(segment: Segment, type: RecordName): T | undefined {
+  const json = new JsonRecord();
+  let found: T | undefined;
+  for (const { frame, contentBytes } of segment.frames) {
+    for (const record of decodeRecords(decompressFrame(frame, contentBytes))) {
+      if (record.type === type) found = json.add(record) as T | undefined;
+    }
+  }
+  return found;
+}

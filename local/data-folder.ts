@@ -29,6 +29,8 @@ const parts = {
   spool: 'spool',
   recordings: 'recordings',
   logs: 'logs',
+  /** An access token for each person. */
+  people: 'people',
   ready: 'ready.json',
 } as const;
 

@@ -1,4 +1,4 @@
-import { freePort } from './ports.ts';
+import { freePort, isTaken } from './ports.ts';
 
 /** What listens, and at which distance from the port base. Distances stay: people and scripts know the ports. */
 export const portOffsets = {
@@ -13,11 +13,32 @@ export const portOffsets = {
 export type PortName = keyof typeof portOffsets;
 export type Ports = Readonly<Record<PortName, number>>;
 
+const labels: Readonly<Record<PortName, string>> = {
+  health: "the gateway's health port",
+  identity: 'the identity provider',
+  aws: 'the AWS stand-ins',
+  control: 'the control plane',
+  sample: 'the sample PostgreSQL',
+  postgres: 'the PostgreSQL gateway',
+};
+
+/** Somebody else listens on a port of the base. */
+export class PortTaken extends Error {
+  override readonly name = 'PortTaken';
+
+  constructor(port: number, name: PortName) {
+    super(`port ${port}, wanted for ${labels[name]}, is taken`);
+  }
+}
+
+/** @throws PortTaken */
 export async function choosePorts(portBase = 0): Promise<Ports> {
   const names = Object.keys(portOffsets) as PortName[];
-  const ports = names.map(async name => [
-    name,
-    portBase === 0 ? await freePort() : portBase + portOffsets[name],
-  ]);
-  return Object.fromEntries(await Promise.all(ports)) as Ports;
+  const ports: [PortName, number][] = [];
+  for (const name of names) {
+    const port = portBase === 0 ? await freePort() : portBase + portOffsets[name];
+    if (portBase !== 0 && (await isTaken(port))) throw new PortTaken(port, name);
+    ports.push([name, port]);
+  }
+  return Object.fromEntries(ports) as Ports;
 }

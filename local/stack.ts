@@ -36,6 +36,8 @@ export interface StackOptions {
   readonly gatewayEnv?: Readonly<Record<string, string>>;
   /** A built gateway task. Default: it is built from the source, which takes a second. */
   readonly gatewayFile?: string;
+  /** Runs once the data folder is held, before anything starts. */
+  readonly onLocked?: () => Promise<void>;
   /** A line for each thing that happens, at the start and later. */
   readonly onProgress?: (line: string) => void;
 }
@@ -56,7 +58,7 @@ export interface Stack {
 /**
  * Starts everything, or nothing: what was started is stopped again when something fails.
  *
- * @throws FolderInUse, PostgresUnavailable, ConfigMistakes, GatewayFailed, or the system's own error
+ * @throws FolderInUse, PortTaken, PostgresUnavailable, ConfigMistakes, GatewayFailed, or the system's own error
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const started: (() => Promise<void>)[] = [];
@@ -84,8 +86,9 @@ async function start(
   const config = options.config ?? join(root, 'config');
   const folder = await openDataFolder(options.dataDir);
   started.push(async () => folder.release());
+  await options.onLocked?.();
   if (options.reset) await folder.reset();
-  for (const part of ['identity', 'secrets', 'spool', 'recordings', 'logs'] as const) {
+  for (const part of ['identity', 'secrets', 'spool', 'recordings', 'people', 'logs'] as const) {
     await mkdir(folder.path(part), { recursive: true, mode: 0o700 });
   }
   const ports = await choosePorts(options.portBase);

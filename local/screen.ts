@@ -1,0 +1,66 @@
+/** What `npm start` shows when everything serves: lines to paste. */
+import { existsSync } from 'node:fs';
+import { delimiter, join, relative } from 'node:path';
+import { agent, people } from './people.ts';
+import type { ReadyFile } from './ready-file.ts';
+
+export interface ScreenContext {
+  readonly cwd: string;
+  readonly path: string;
+  readonly seconds: string;
+}
+
+/** Whose policy opens the shop; the others look after approvals and evidence. */
+const clients = [people.dev, people.dba, agent];
+
+export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
+  const short = (path: string) => shortest(path, context.cwd);
+  const { postgres, ca } = ready.gateway;
+  const token = (who: string) => `$(cat ${quote(short(join(ready.paths.data, 'people', who)))})`;
+  const lines = [
+    '',
+    `Sallyport is running (${context.seconds}). Everything listens on this machine only.`,
+    '',
+    'In another terminal, once:',
+    `  export PGHOST=localhost PGPORT=${postgres.port} PGDATABASE=shop PGSSLMODE=verify-full PGSSLROOTCERT=${quote(short(ca))}`,
+    '',
+    'Then sign in; the password is an access token:',
+    ...clients.map(
+      ({ subject, about }) => `  PGPASSWORD=${token(subject)} psql -U ${subject.padEnd(6)} # ${about}`,
+    ),
+    '',
+    'Try as dev:',
+    '  SELECT name, email FROM customers LIMIT 3;             -- a read',
+    "  UPDATE orders SET status = 'paid' WHERE id = 7;        -- a write that policy lets through",
+    "  UPDATE customers SET notes = '' WHERE id = 1;          -- a write that is refused",
+    '  DELETE FROM orders;                                    -- refused: no WHERE',
+    '',
+    'See what was recorded, and end a session that is open:',
+    '  npm run sallyport -- sessions',
+    '  npm run sallyport -- replay ID',
+    '  npm run sallyport -- sessions --live',
+    '  npm run sallyport -- kill ID --reason "wrong table"',
+    '',
+    `Policies, targets and masks are in ${short(ready.paths.config)}; what you save there takes effect at once.`,
+    `Data and logs stay in ${short(ready.paths.data)}. Ctrl-C ends everything.`,
+  ];
+  if (!hasProgram('psql', context.path)) {
+    lines.push(
+      '',
+      'There is no psql here. Debian, Ubuntu: apt-get install postgresql-client; macOS: brew install libpq.',
+    );
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The path as it is typed with the fewest letters. */
+function shortest(path: string, cwd: string): string {
+  const beside = relative(cwd, path);
+  return beside.startsWith('..') || beside === '' ? path : beside;
+}
+
+/** For a POSIX shell. */
+const quote = (text: string) => (/^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+
+const hasProgram = (name: string, path: string) =>
+  path.split(delimiter).some(folder => folder !== '' && existsSync(join(folder, name)));

@@ -1,5 +1,6 @@
+import { startTcpPump } from '../../bench/legs/tcp-pump.ts';
+import { startSallyport } from '../../bench/sallyport-stack.ts';
 import type { Route } from './postgres-regress.ts';
-import { startTcpProxy } from './tcp-proxy.ts';
 
 /** Where the target is and how a superuser signs in there. */
 export interface Destination {
@@ -8,6 +9,8 @@ export interface Destination {
   readonly user: string;
   readonly password: string;
   readonly database: string;
+  /** Temporary, for what the passage needs. */
+  readonly folder: string;
 }
 
 /** An open way to a destination. */
@@ -23,13 +26,27 @@ async function direct(destination: Destination): Promise<Passage> {
 }
 
 async function tcpProxy(destination: Destination): Promise<Passage> {
-  const proxy = await startTcpProxy(destination);
+  const proxy = await startTcpPump(destination);
   const route = { ...destination, host: '127.0.0.1', port: proxy.port, env: plain };
   return { route, [Symbol.asyncDispose]: async () => proxy.stop() };
 }
 
+async function sallyport(destination: Destination): Promise<Passage> {
+  const { database, folder } = destination;
+  const gateway = await startSallyport({
+    folder,
+    targets: { [database]: destination },
+    policies: 'allow-all',
+  });
+  const { host, port, user, password, ca } = gateway;
+  return {
+    route: { host, port, user, password, database, env: { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca } },
+    [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
+  };
+}
+
 /** What may stand between psql and the server, by the name that the command line takes. */
-export const passages = { direct, 'tcp-proxy': tcpProxy } as const satisfies Record<
+export const passages = { sallyport, 'tcp-proxy': tcpProxy, direct } as const satisfies Record<
   string,
   (destination: Destination) => Promise<Passage>
 >;

@@ -64,7 +64,13 @@ async function leg(plan: Plan, through: PassageName): Promise<Map<string, Outcom
       }
     });
     const { host, port, superuser } = server;
-    await using passage = await passages[through]({ host, port, ...superuser, database: DATABASE });
+    await using passage = await passages[through]({
+      host,
+      port,
+      ...superuser,
+      database: DATABASE,
+      folder: folder.path,
+    });
     return await runRegress({ ...plan, folder: folder.path, route: passage.route });
   } finally {
     await server.stop();
@@ -129,4 +135,9 @@ async function main(): Promise<number> {
   return count('different') + count('stale') === 0 ? 0 : 1;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(`conformance: ${error instanceof Error ? error.message : String(error)}`);
+  process.exitCode = 1;
+}

@@ -17,8 +17,8 @@ type Context = Record<string, CedarValueJson>;
 function principalEntity(principal: Principal): EntityJson & { uid: TypeAndId } {
   const { issuer, subject, name, kind, onBehalfOf } = principal;
   return {
-    // An issuer is a URL, so the first space parts the two.
-    uid: { type: 'User', id: `${issuer} ${subject}` },
+    // An issuer has no #, so the first one parts the two.
+    uid: { type: 'User', id: `${issuer}#${subject}` },
     attrs: {
       issuer,
       subject,
@@ -78,6 +78,15 @@ function targetRequest(actions: Actions, input: DecisionInput, name: string, con
   return { principal: principal.uid, action: action.uid, resource: target.uid, context, entities };
 }
 
+/**
+ * A function that is called by its schema stands there without it as well, so that a policy that forbids `dblink`
+ * needs not know in which schemas it lies.
+ */
+function withBareNames(functions: readonly string[]): string[] {
+  const bare = functions.map(name => /(?:"(?:[^"]|"")*"|[^".]+)$/.exec(name)?.[0] ?? name);
+  return [...new Set([...functions, ...bare])];
+}
+
 /** May this principal do one operation of a command to one of its objects? `''` stands for none. */
 export function commandRequest(
   actions: Actions,
@@ -91,7 +100,7 @@ export function commandRequest(
     verb: facts.verb,
     object,
     objects: [...operation.objects],
-    functions: [...facts.functions],
+    functions: withBareNames(facts.functions),
     ...facts.risk,
   });
 }

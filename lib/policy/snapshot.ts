@@ -51,9 +51,9 @@ export function versionOf(snapshot: SnapshotContent): string {
   return `sha256:${createHash('sha256').update(canonical).digest('hex')}`;
 }
 
-/** Gives a content its version. Throws `SnapshotError` above `maxSnapshotBytes`. */
+/** Gives a content its version. Throws `SnapshotError` for what `parseSnapshot` would not take in. */
 export function sealSnapshot(snapshot: SnapshotContent): Snapshot {
-  return { ...snapshot, version: versionOf(snapshot) };
+  return parseSnapshot({ ...snapshot, version: versionOf(snapshot) });
 }
 
 /**

@@ -72,7 +72,7 @@ function sentence(error: DetailedError, label: string | null | undefined): strin
     .replace(/^failed to parse polic(y|ies)( with id `[^`]*`)? from string: /, '')
     .replace(/^for policy `[^`]*`, /, '');
   const more = [label, error.help].filter(text => typeof text === 'string' && text !== '');
-  return `${[message, ...more].join('; ')}.`;
+  return [message, ...more].join('; ').replace(/(?<![.?!])$/, '.');
 }
 
 function annotationMistakes({ id, json, mistakeAt }: WrittenPolicy): Mistake[] {

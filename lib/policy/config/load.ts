@@ -9,7 +9,7 @@ import { type Mistake, sortMistakes } from '#lib/policy/config/mistake.ts';
 import { didYouMean } from '#lib/policy/config/nearest.ts';
 import { checkPolicies } from '#lib/policy/config/policy-rules.ts';
 import { findSecrets } from '#lib/policy/config/secrets.ts';
-import { type Targets, targetsSchema } from '#lib/policy/config/targets.ts';
+import { targetsSchema } from '#lib/policy/config/targets.ts';
 import { readYaml, type YamlFile } from '#lib/policy/config/yaml-file.ts';
 import { type Snapshot, SnapshotError, sealSnapshot } from '#lib/policy/snapshot.ts';
 
@@ -48,12 +48,19 @@ export function loadConfig(dir: string): LoadedConfig {
   };
 
   const targetsYaml = yaml('targets.yaml', targetsSchema);
-  const approvals = yaml('approvals.yaml', approvalsSchema)?.value;
+  const approvalsYaml = yaml('approvals.yaml', approvalsSchema);
   const masksYaml = yaml('masks.yaml', masksSchema);
   const { targets, mistakes: badCertificates } =
     targetsYaml === undefined ? { targets: undefined, mistakes: [] } : withCertificates(dir, targetsYaml);
   mistakes.push(...badCertificates);
-  if (masksYaml?.value !== undefined) mistakes.push(...maskMistakes(masksYaml, masksYaml.value, targets));
+  const names = {
+    targets: keysOf(targetsYaml?.data),
+    approvals: keysOf(approvalsYaml?.data),
+    maskClasses: keysOf(propertyOf(masksYaml?.data, 'classes')),
+  };
+  if (masksYaml?.value !== undefined) {
+    mistakes.push(...maskMistakes(masksYaml, masksYaml.value, names.targets));
+  }
 
   const schema = readFileSync(schemaFile, 'utf8');
   const files = cedarFiles(dir).map(file => ({ file, text: text(file, `${file} cannot be read.`) }));
@@ -64,19 +71,16 @@ export function loadConfig(dir: string): LoadedConfig {
   const read = files.flatMap(({ file, text }) => (text === undefined ? [] : [readCedarFile(file, text)]));
   const policies = read.flatMap(file => file.policies);
   mistakes.push(...read.flatMap(file => file.mistakes));
-  mistakes.push(...checkPolicies(policies, schema, { targets, approvals, masks: masksYaml?.value }));
+  mistakes.push(...checkPolicies(policies, schema, names));
 
-  if (
-    mistakes.length > 0 ||
-    targets === undefined ||
-    approvals === undefined ||
-    masksYaml?.value === undefined
-  ) {
+  const approvals = approvalsYaml?.value;
+  const masks = masksYaml?.value;
+  if (mistakes.length > 0 || targets === undefined || approvals === undefined || masks === undefined) {
     return { snapshot: undefined, mistakes: sortMistakes(mistakes) };
   }
   const texts = policies.map(({ id = '', file, line, text }) => ({ id, file, line, text }));
   try {
-    const snapshot = sealSnapshot({ schema, policies: texts, targets, approvals, masks: masksYaml.value });
+    const snapshot = sealSnapshot({ schema, policies: texts, targets, approvals, masks });
     return { snapshot, mistakes: [] };
   } catch (error) {
     if (!(error instanceof SnapshotError)) throw error;
@@ -84,7 +88,25 @@ export function loadConfig(dir: string): LoadedConfig {
   }
 }
 
-function maskMistakes(yaml: YamlFile<Masks>, masks: Masks, targets: Targets | undefined): Mistake[] {
+/** The names in a mapping, whatever they stand for. */
+function keysOf(data: unknown): string[] | undefined {
+  return typeof data === 'object' && data !== null ? Object.keys(data) : undefined;
+}
+
+function propertyOf(data: unknown, key: string): unknown {
+  if (data === undefined) return undefined;
+  const value: unknown =
+    typeof data === 'object' && data !== null
+      ? Object.entries(data).find(([k]) => k === key)?.[1]
+      : undefined;
+  return value ?? {};
+}
+
+function maskMistakes(
+  yaml: YamlFile<Masks>,
+  masks: Masks,
+  targets: readonly string[] | undefined,
+): Mistake[] {
   const classes = Object.keys(masks.classes);
   return masks.assignments.flatMap((assignment, index) => {
     const found: Mistake[] = [];
@@ -93,8 +115,8 @@ function maskMistakes(yaml: YamlFile<Masks>, masks: Masks, targets: Targets | un
       found.push(yaml.mistakeAt(['assignments', index, 'class'], message));
     }
     const [target = ''] = 'column' in assignment ? assignment.column.split('.') : [];
-    if (target !== '' && targets !== undefined && !Object.hasOwn(targets, target)) {
-      const message = `targets.yaml has no "${target}": add it there or name another.${didYouMean(target, Object.keys(targets))}`;
+    if (target !== '' && targets !== undefined && !targets.includes(target)) {
+      const message = `targets.yaml has no "${target}": add it there or name another.${didYouMean(target, targets)}`;
       found.push(yaml.mistakeAt(['assignments', index, 'column'], message));
     }
     return found;

@@ -1,19 +1,16 @@
 import { type DetailedError, validate } from '@cedar-policy/cedar-wasm/nodejs';
 import { Actions } from '#lib/policy/actions.ts';
 import { readAnnotations } from '#lib/policy/annotations.ts';
-import type { Approvals } from '#lib/policy/config/approvals.ts';
 import type { WrittenPolicy } from '#lib/policy/config/cedar-file.ts';
-import type { Masks } from '#lib/policy/config/masks.ts';
 import type { Mistake } from '#lib/policy/config/mistake.ts';
 import { didYouMean } from '#lib/policy/config/nearest.ts';
-import type { Targets } from '#lib/policy/config/targets.ts';
 import { actionScope } from '#lib/policy/scope.ts';
 
 /** Names that policies may use. `undefined` where the file that has them could not be read. */
 export interface Names {
-  readonly targets: Targets | undefined;
-  readonly approvals: Approvals | undefined;
-  readonly masks: Masks | undefined;
+  readonly targets: readonly string[] | undefined;
+  readonly approvals: readonly string[] | undefined;
+  readonly maskClasses: readonly string[] | undefined;
 }
 
 /** What is wrong with policies taken together: with one another, with the schema, with the other files. */
@@ -71,26 +68,23 @@ function limitsWithoutConnect(policies: readonly WrittenPolicy[], schema: string
 function unknownNames({ json, mistakeAt }: WrittenPolicy, names: Names): Mistake[] {
   const { annotations } = readAnnotations(json.annotations ?? {});
   const missing = (
-    used: readonly string[],
-    known: object | undefined,
-    where: string,
+    used: Iterable<string>,
+    known: readonly string[] | undefined,
+    file: string,
     place: (name: string) => string,
-  ) =>
-    known === undefined
-      ? []
-      : used
-          .filter(name => !Object.hasOwn(known, name))
-          .map(name => {
-            const keys = Object.keys(known);
-            return mistakeAt(
-              place(name),
-              `${where} has no "${name}": add it there or name another.${didYouMean(name, keys)}`,
-            );
-          });
+  ): Mistake[] => {
+    if (known === undefined) return [];
+    return [...used]
+      .filter(name => !known.includes(name))
+      .map(name => {
+        const message = `${file} has no "${name}": add it there or name another.${didYouMean(name, known)}`;
+        return mistakeAt(place(name), message);
+      });
+  };
   return [
     ...missing(annotations.approve, names.approvals, 'approvals.yaml', () => '@approve'),
-    ...missing(annotations.mask, names.masks?.classes, 'masks.yaml', () => '@mask'),
-    ...missing([...targetsNamedBy(json)], names.targets, 'targets.yaml', name => JSON.stringify(name)),
+    ...missing(annotations.mask, names.maskClasses, 'masks.yaml', () => '@mask'),
+    ...missing(targetsNamedBy(json), names.targets, 'targets.yaml', name => JSON.stringify(name)),
   ];
 }
 

@@ -10,6 +10,8 @@ export interface YamlFile<T> {
   /** `undefined` when there is a mistake. */
   readonly value: T | undefined;
   readonly mistakes: readonly Mistake[];
+  /** What stands in the file, held to nothing; `undefined` when it is not YAML. */
+  readonly data: unknown;
   /** A mistake about the value at a path, found by whoever knows more than the schema. */
   readonly mistakeAt: (path: Path, message: string) => Mistake;
 }
@@ -28,15 +30,15 @@ export function readYaml<T extends z.ZodType>(file: string, text: string, schema
   const syntax = [...document.errors, ...document.warnings].map(error =>
     at(error.pos[0], `${error.message.replace(/\.?$/, '.')} This is not YAML as Sallyport reads it.`),
   );
-  if (syntax.length > 0) return { value: undefined, mistakes: syntax, mistakeAt };
+  if (syntax.length > 0) return { value: undefined, mistakes: syntax, data: undefined, mistakeAt };
 
   const data: unknown = document.toJS({ maxAliasCount: 100 }) ?? {};
   const parsed = schema.safeParse(data);
-  if (parsed.success) return { value: parsed.data, mistakes: [], mistakeAt };
+  if (parsed.success) return { value: parsed.data, mistakes: [], data, mistakeAt };
   const mistakes = parsed.error.issues
     .flatMap(issue => explainIssue(schema, data, issue))
     .map(({ path, message }) => mistakeAt(path, message));
-  return { value: undefined, mistakes, mistakeAt };
+  return { value: undefined, mistakes, data, mistakeAt };
 }
 
 /** Where the key of the deepest part of the path is that the document has, or the item of a list. */

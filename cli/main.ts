@@ -1,0 +1,35 @@
+import { Command, CommanderError } from 'commander';
+import { checkConfigCommand } from '#cli/check-config.ts';
+import { explainCommand } from '#cli/explain.ts';
+import { Failure } from '#cli/failure.ts';
+import { killCommand } from '#cli/kill.ts';
+import { ticketCommand } from '#cli/ticket.ts';
+import { UsageError } from '#cli/usage-error.ts';
+
+/** The sallyport command: one file per verb. Exit codes: 0 done, 1 the answer is no, 2 wrong use or an error. */
+const program = new Command('sallyport')
+  .description('Ask and steer Sallyport, the access gateway.')
+  .exitOverride()
+  .addCommand(checkConfigCommand())
+  .addCommand(explainCommand())
+  .addCommand(killCommand())
+  .addCommand(ticketCommand());
+// commander hands settings down only to commands that it made itself.
+for (const command of program.commands) command.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  // commander has said what is wrong, or printed the help that was asked for.
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+  else {
+    const text =
+      error instanceof UsageError || error instanceof Failure
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error);
+    process.stderr.write(`${text}\n`);
+    process.exitCode = error instanceof Failure ? 1 : 2;
+  }
+}

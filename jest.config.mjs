@@ -22,6 +22,9 @@ export default {
     {
       ...base,
       displayName: 'integration',
+      globalSetup: '<rootDir>/test/harness/setup.ts',
+      globalTeardown: '<rootDir>/test/harness/teardown.ts',
+      testTimeout: 60_000,
       testMatch: ['<rootDir>/test/{contract,integration,fault,end-to-end}/**/*.test.ts'],
     },
   ],

@@ -34,6 +34,11 @@ export interface ReadingContext {
   readonly major: number;
   /** Effective schemas in order, as `current_schemas(true)` says; undefined: not known at this moment. */
   readonly searchPath: readonly string[] | undefined;
+  /**
+   * Whether a transaction is open in which one of these settings was changed, so that its end may change it
+   * back. Absent: there may be.
+   */
+  readonly settingsPending?: boolean;
   /** `standard_conforming_strings`; undefined: not known at this moment. */
   readonly standardConformingStrings: boolean | undefined;
   /** `client_encoding` in PostgreSQL's name; undefined: not known at this moment. */

@@ -1,0 +1,203 @@
+import { analyze } from '#lib/sql/analyze.ts';
+import { isCutSafely } from '#lib/sql/encoding.ts';
+import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
+import { Scanner } from '#lib/sql/scanner.ts';
+
+export interface SqlReaderLimits {
+  /** Bytes of keys and, roughly, facts that are kept. */
+  readonly bytes: number;
+  readonly entries: number;
+}
+
+const defaultLimits: SqlReaderLimits = { bytes: 32 << 20, entries: 50_000 };
+
+/** Settings are told apart by a number in the key; past this many everything is forgotten. */
+const maxSettings = 10_000;
+
+interface Settings {
+  readonly id: number;
+  readonly cutSafely: boolean;
+}
+
+/** What the settings were when a context was seen last: contexts live long, and their values change. */
+interface Seen {
+  readonly settings: Settings;
+  readonly major: number;
+  readonly searchPath: readonly string[] | undefined;
+  readonly settingsPending: boolean | undefined;
+  readonly standardConformingStrings: boolean | undefined;
+  readonly clientEncoding: string | undefined;
+}
+
+/** Literals decide: look under the text itself. */
+const exact = Symbol('exact');
+
+/**
+ * Reads texts, each shape once. Facts that no literal decided are shared by all texts of one shape, so clients
+ * of the simple protocol, which put other literals into every statement, are served without parsing. The same
+ * facts are the same object, so that decisions can be kept by it.
+ *
+ * Kept in two generations, which comes close to least recently used and costs one look-up: what is used moves
+ * to the young one, and when that is full, the old one is dropped.
+ */
+export class SqlReader {
+  hits = 0;
+  misses = 0;
+  readonly #limits: SqlReaderLimits;
+  readonly #scanner = new Scanner();
+  #young = new Map<string, SqlFacts | typeof exact>();
+  #old = new Map<string, SqlFacts | typeof exact>();
+  #youngBytes = 0;
+  #seen = new WeakMap<ReadingContext, Seen>();
+  readonly #settings = new Map<string, Settings>();
+  #nextId = 1;
+
+  constructor(limits: SqlReaderLimits = defaultLimits) {
+    this.#limits = limits;
+  }
+
+  get entries(): number {
+    return this.#young.size + this.#old.size;
+  }
+
+  /**
+   * @param text the exact bytes, without the NUL that ends them on the wire
+   * @throws SallyportError `unsupported` for a major version that is not known; nothing for any text
+   */
+  read(text: Uint8Array, context: ReadingContext): SqlFacts {
+    const settings = this.#settingsOf(context);
+    const scanner = this.#scanner;
+    scanner.scan(text);
+    const readAsScanned =
+      (context.standardConformingStrings === true || !scanner.plainBackslash) &&
+      (settings.cutSafely || !scanner.high);
+    if (!scanner.sure || !readAsScanned) return this.#readExactly(text, context, settings);
+
+    const key = keyOf(scanner.bytes, scanner.end, settings.id);
+    const found = this.#find(key);
+    if (found === exact) return this.#readExactly(text, context, settings);
+    if (found !== undefined) {
+      this.hits += 1;
+      return found;
+    }
+    const facts = this.#analyze(text, context);
+    if (facts.sessionMatters) return facts;
+    if (!facts.literalsMatter) {
+      this.#keep(key, facts, costOf(facts));
+      return facts;
+    }
+    this.#keep(key, exact, 0);
+    const exactKey = exactKeyOf(text, settings.id);
+    this.#keep(exactKey, facts, costOf(facts));
+    return facts;
+  }
+
+  #readExactly(text: Uint8Array, context: ReadingContext, settings: Settings): SqlFacts {
+    const key = exactKeyOf(text, settings.id);
+    const found = this.#find(key);
+    if (found !== undefined && found !== exact) {
+      this.hits += 1;
+      return found;
+    }
+    const facts = this.#analyze(text, context);
+    if (!facts.sessionMatters) this.#keep(key, facts, costOf(facts));
+    return facts;
+  }
+
+  #analyze(text: Uint8Array, context: ReadingContext): SqlFacts {
+    this.misses += 1;
+    return analyze(text, context);
+  }
+
+  #find(key: string): SqlFacts | typeof exact | undefined {
+    const young = this.#young.get(key);
+    if (young !== undefined) return young;
+    const old = this.#old.get(key);
+    if (old !== undefined) this.#keep(key, old, old === exact ? 0 : costOf(old));
+    return old;
+  }
+
+  #keep(key: string, value: SqlFacts | typeof exact, cost: number): void {
+    const bytes = key.length + cost;
+    const { bytes: maxBytes, entries } = this.#limits;
+    if (bytes > maxBytes / 4) return;
+    if (this.#youngBytes + bytes > maxBytes / 2 || this.#young.size >= entries / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#youngBytes = 0;
+    }
+    this.#young.set(key, value);
+    this.#youngBytes += bytes;
+  }
+
+  #settingsOf(context: ReadingContext): Settings {
+    const { major, searchPath, settingsPending, standardConformingStrings, clientEncoding } = context;
+    const seen = this.#seen.get(context);
+    if (
+      seen !== undefined &&
+      seen.major === major &&
+      seen.searchPath === searchPath &&
+      seen.settingsPending === settingsPending &&
+      seen.standardConformingStrings === standardConformingStrings &&
+      seen.clientEncoding === clientEncoding
+    ) {
+      return seen.settings;
+    }
+    const values = [major, searchPath, settingsPending, standardConformingStrings, clientEncoding];
+    const key = JSON.stringify(values.map(value => value ?? null));
+    let settings = this.#settings.get(key);
+    if (settings === undefined) {
+      if (this.#settings.size >= maxSettings) this.#forget();
+      settings = { id: this.#nextId, cutSafely: isCutSafely(clientEncoding) };
+      this.#nextId = (this.#nextId + 1) & 0xff_ffff;
+      this.#settings.set(key, settings);
+    }
+    this.#seen.set(context, {
+      settings,
+      major,
+      searchPath,
+      settingsPending,
+      standardConformingStrings,
+      clientEncoding,
+    });
+    return settings;
+  }
+
+  /** Ids are used again only after what was kept under them is gone. */
+  #forget(): void {
+    this.#settings.clear();
+    this.#seen = new WeakMap();
+    this.#young = new Map();
+    this.#old = new Map();
+    this.#youngBytes = 0;
+  }
+}
+
+/** Keys begin with four bytes: what kind of key it is, and the number of the settings. */
+const shapeKind = 0;
+const exactKind = 1;
+
+function keyOf(bytes: Buffer, end: number, id: number): string {
+  bytes[0] = shapeKind;
+  bytes[1] = id & 0xff;
+  bytes[2] = (id >> 8) & 0xff;
+  bytes[3] = id >> 16;
+  return bytes.toString('latin1', 0, end);
+}
+
+function exactKeyOf(text: Uint8Array, id: number): string {
+  const prefix = String.fromCharCode(exactKind, id & 0xff, (id >> 8) & 0xff, id >> 16);
+  return prefix + Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('latin1');
+}
+
+/** A rough count of the bytes that facts take. */
+function costOf(facts: SqlFacts): number {
+  let bytes = 512 + facts.command.verb.length;
+  for (const { objects } of facts.command.operations) {
+    bytes += 64;
+    for (const object of objects) bytes += 32 + object.length;
+  }
+  for (const name of facts.command.functions) bytes += 32 + name.length;
+  for (const { facts: inner } of facts.effects.prepares) bytes += 512 + 64 * inner.operations.length;
+  return bytes;
+}

@@ -1,0 +1,74 @@
+import { fields, list, text } from '#lib/sql/tree.ts';
+import { type NodeReader, withScope } from '#lib/sql/walker.ts';
+
+/** Parts of statements. */
+
+/** Clauses that say more than what is in them. */
+export const clauseReaders: Readonly<Record<string, NodeReader>> = {
+  RangeVar(walker, body, scope) {
+    if (text(body['schemaname']) === '' && scope.ctes.has(text(body['relname']))) return;
+    const names = walker.relation(body);
+    for (const action of scope.actions) walker.collector.add(action, names);
+  },
+
+  /** A literal, whose value stands in a field of varying type. */
+  A_Const() {},
+
+  FuncCall(walker, body, scope) {
+    walker.function(body['funcname'], list(body['args']));
+    walker.fields('FuncCall', body, scope, ['funcname']);
+  },
+
+  RangeTableSample(walker, body, scope) {
+    walker.function(body['method'], []);
+    walker.fields('RangeTableSample', body, scope, ['method']);
+  },
+
+  A_Expr(walker, body, scope) {
+    // The grammar names these itself: BETWEEN, NOT BETWEEN SYMMETRIC, …
+    if (!text(body['kind']).includes('BETWEEN')) walker.operator(body['name']);
+    walker.fields('A_Expr', body, scope, ['name']);
+  },
+
+  SubLink(walker, body, scope) {
+    walker.operator(body['operName']);
+    walker.fields('SubLink', body, scope, ['operName']);
+  },
+
+  SortBy(walker, body, scope) {
+    walker.operator(body['useOp']);
+    walker.fields('SortBy', body, scope, ['useOp']);
+  },
+
+  /** SELECT … INTO: the table that it makes. */
+  IntoClause(walker, body, scope) {
+    walker.collector.add('ddl', walker.relation(fields(body['rel'])));
+    walker.fields('IntoClause', body, scope, ['rel']);
+  },
+
+  /** Only where its statement has not brought its names into sight. */
+  WithClause(walker, body, scope) {
+    withScope(walker, body, scope);
+  },
+};
+
+/** Clauses of which only what is in them counts. */
+export const plainClauses: ReadonlySet<string> = new Set(
+  `
+A_ArrayExpr A_Indices A_Indirection A_Star ATAlterConstraint AccessPriv Alias AlterTableCmd BitString
+BoolExpr Boolean BooleanTest CTECycleClause CTESearchClause CaseExpr CaseWhen CoalesceExpr CollateClause
+ColumnDef ColumnRef Constraint CreateOpClassItem CurrentOfExpr DefElem Float FunctionParameter GroupingFunc
+GroupingSet IndexElem InferClause Integer JoinExpr JsonAggConstructor JsonArgument JsonArrayAgg
+JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat JsonFuncExpr JsonIsPredicate
+JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning JsonScalarExpr
+JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonValueExpr List LockingClause
+MergeSupportFunc MergeWhenClause MinMaxExpr MultiAssignRef NamedArgExpr Null NullTest ObjectWithArgs
+OnConflictClause ParamRef PartitionBoundSpec PartitionCmd PartitionElem PartitionRangeDatum PartitionSpec
+PublicationObjSpec PublicationTable RangeFunction RangeSubselect RangeTableFunc RangeTableFuncCol
+ReplicaIdentityStmt ResTarget ReturnStmt ReturningClause ReturningOption RoleSpec RowExpr SQLValueFunction
+SetToDefault SinglePartitionSpec StatsElem String TableLikeClause TriggerTransition TypeCast TypeName
+VacuumRelation WindowDef XmlExpr XmlSerialize
+`
+    .trim()
+    .split(/\s+/),
+);

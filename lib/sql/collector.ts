@@ -1,0 +1,148 @@
+import type { CommandFacts } from '#lib/command.ts';
+import type { SessionEffects, SqlFacts } from '#lib/sql/facts.ts';
+
+/** What a statement can do: the part of the Cedar action behind `postgres:`. */
+export type Action =
+  | 'select'
+  | 'insert'
+  | 'update'
+  | 'delete'
+  | 'truncate'
+  | 'call'
+  | 'ddl'
+  | 'grant'
+  | 'role'
+  | 'admin'
+  | 'copy-program'
+  | 'server-file'
+  | 'maintenance'
+  | 'set'
+  | 'transaction'
+  | 'listen'
+  | 'lock'
+  | 'do'
+  | 'unknown';
+
+/** Actions that leave the target's data and state as they were. A role is changed or only taken on. */
+const harmless: ReadonlySet<Action> = new Set(['select', 'role', 'set', 'transaction', 'listen', 'lock']);
+
+/** Whether running it can change a setting that decides how later texts are read. */
+export function mayChangeSettings({ operations, risk }: CommandFacts): boolean {
+  if (risk.opaque || risk.unknownCode) return true;
+  return operations.some(({ action }) => action === 'postgres:set' || action === 'postgres:role');
+}
+
+/** Gathers the facts of one text. */
+export class Collector {
+  writes = false;
+  ddl = false;
+  noWhere = false;
+  opaque = false;
+  unknownCode = false;
+  settings = false;
+  literalsMatter = false;
+  sessionMatters = false;
+  statements = 0;
+  readonly prepares: { name: string; facts: CommandFacts }[] = [];
+  readonly deallocates: (string | undefined)[] = [];
+  readonly #operations = new Map<Action, Set<string>>();
+  readonly #functions = new Set<string>();
+  readonly #verbs = new Set<string>();
+
+  add(action: Action, objects: readonly string[] = []): void {
+    let all = this.#operations.get(action);
+    if (all === undefined) {
+      all = new Set();
+      this.#operations.set(action, all);
+    }
+    for (const object of objects) all.add(object);
+    if (!harmless.has(action)) this.writes = true;
+    if (action === 'ddl') this.ddl = true;
+  }
+
+  /** Something that cannot be read: it might do anything. */
+  unknown(): void {
+    this.add('unknown');
+    this.anything();
+  }
+
+  /** Text or code that the gateway cannot read is run. */
+  anything(): void {
+    this.opaque = true;
+    this.ddl = true;
+    this.noWhere = true;
+    this.settings = true;
+  }
+
+  /** Code that the gateway does not know is called by its name. */
+  call(names: readonly string[]): void {
+    this.add('call', names);
+    this.unknownCode = true;
+    this.settings = true;
+  }
+
+  function(name: string): void {
+    this.#functions.add(name);
+  }
+
+  /** Each verb stands once, however many statements there are. */
+  verb(verb: string): void {
+    this.#verbs.add(verb);
+  }
+
+  /** Takes over what a statement does that was prepared before, or is contained in this one. */
+  merge(facts: CommandFacts): void {
+    for (const { action, objects } of facts.operations) {
+      this.add(action.slice('postgres:'.length) as Action, objects);
+    }
+    for (const name of facts.functions) this.#functions.add(name);
+    this.writes ||= facts.risk.writes;
+    this.ddl ||= facts.risk.ddl;
+    this.noWhere ||= facts.risk.noWhere;
+    this.opaque ||= facts.risk.opaque;
+    this.unknownCode ||= facts.risk.unknownCode;
+    this.settings ||= mayChangeSettings(facts);
+  }
+
+  command(): CommandFacts {
+    const operations = [...this.#operations]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([action, objects]) => ({ action: `postgres:${action}`, objects: [...objects].sort() }));
+    return {
+      protocol: 'postgres',
+      verb: [...this.#verbs].join('; '),
+      // A text without any statement: an operation all the same, since no operations are no question.
+      operations: operations.length > 0 ? operations : [{ action: 'postgres:select', objects: [] }],
+      functions: [...this.#functions].sort(),
+      risk: {
+        writes: this.writes,
+        ddl: this.ddl,
+        noWhere: this.noWhere,
+        statements: this.statements,
+        opaque: this.opaque,
+        unknownCode: this.unknownCode,
+      },
+    };
+  }
+
+  facts(unread: string | undefined): SqlFacts {
+    const { settings, prepares, deallocates, literalsMatter, sessionMatters } = this;
+    const effects: SessionEffects = { settings, prepares, deallocates };
+    return { command: this.command(), effects, literalsMatter, sessionMatters, unread };
+  }
+}
+
+/**
+ * A text that was not read: it may do anything, and only a policy that permits `postgres:unknown` lets it run.
+ * @param reason a sentence for the client
+ */
+export function unreadFacts(reason: string): SqlFacts {
+  const collector = new Collector();
+  collector.unknown();
+  collector.unknownCode = true;
+  collector.literalsMatter = true;
+  collector.statements = 1;
+  collector.verb('UNKNOWN');
+  collector.deallocates.push(undefined);
+  return collector.facts(reason);
+}

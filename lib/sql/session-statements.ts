@@ -1,0 +1,125 @@
+import { quoteName, type SearchPath } from '#lib/sql/names.ts';
+import { forget } from '#lib/sql/queries.ts';
+import { applySetting } from '#lib/sql/session-settings.ts';
+import { type Fields, fields, type Json, list, literalString, nameParts, text } from '#lib/sql/tree.ts';
+import type { NodeReader, Walker } from '#lib/sql/walker.ts';
+
+/** Statements about the session, its transactions and cursors, and code that is run by name or as it comes. */
+export const sessionReaders: Readonly<Record<string, NodeReader>> = {
+  VariableSetStmt(walker, body, scope) {
+    const { collector } = walker;
+    const kind = text(body['kind']);
+    const name = text(body['name']);
+    const args = list(body['args']);
+    walker.walk(args, scope);
+    if (kind === 'VAR_RESET_ALL') {
+      collector.add('set', ['all']);
+      collector.settings = true;
+    } else if (kind === 'VAR_SET_MULTI') {
+      // SET TRANSACTION, SET SESSION CHARACTERISTICS, SET TRANSACTION SNAPSHOT.
+      collector.add('transaction');
+    } else {
+      applySetting(collector, name, args.length === 1 ? literalString(args[0]) : undefined);
+      if (name.toLowerCase() === 'search_path') {
+        collector.literalsMatter = true;
+        walker.nextSearchPath = pathAfter(walker, body, args);
+      }
+    }
+  },
+
+  VariableShowStmt(walker) {
+    walker.collector.add('select');
+  },
+
+  DiscardStmt(walker, body) {
+    const all = body['target'] === undefined || body['target'] === 'DISCARD_ALL';
+    walker.collector.add('set', all ? ['all'] : []);
+    if (!all) return;
+    walker.collector.settings = true;
+    walker.collector.deallocates.push(undefined);
+    forget(walker);
+  },
+
+  TransactionStmt(walker, body) {
+    walker.collector.add('transaction');
+    const ends = !staysOpen.has(text(body['kind']));
+    const pending =
+      walker.context.settingsPending !== false || walker.searchPath !== walker.context.searchPath;
+    // What was set in the transaction may be undone, but only if anything was.
+    if (ends && pending) walker.collector.settings = true;
+  },
+
+  ConstraintsSetStmt(walker) {
+    walker.collector.add('transaction');
+  },
+
+  ClosePortalStmt(walker) {
+    walker.collector.add('transaction');
+  },
+
+  /** Rows of a cursor, which was decided when it was declared. */
+  FetchStmt(walker) {
+    walker.collector.add('select');
+  },
+
+  ListenStmt: channel,
+  NotifyStmt: channel,
+  UnlistenStmt: channel,
+
+  LockStmt(walker, body, scope) {
+    walker.fields('LockStmt', body, { ...scope, actions: ['lock'] });
+  },
+
+  DoStmt(walker) {
+    walker.collector.add('do');
+    walker.collector.anything();
+    walker.collector.unknownCode = true;
+  },
+
+  CallStmt(walker, body, scope) {
+    const call = fields(body['funccall']);
+    const parts = nameParts(call['funcname']);
+    if (parts === undefined) {
+      walker.collector.unknown();
+      return;
+    }
+    walker.collector.function(parts.map(quoteName).join('.'));
+    walker.calls(parts);
+    walker.fields('FuncCall', call, scope, ['funcname']);
+  },
+
+  LoadStmt(walker, body) {
+    walker.collector.add('admin', [text(body['filename'])]);
+    walker.collector.unknownCode = true;
+    walker.collector.settings = true;
+    walker.collector.literalsMatter = true;
+  },
+};
+
+const staysOpen = new Set([
+  'TRANS_STMT_BEGIN',
+  'TRANS_STMT_START',
+  'TRANS_STMT_SAVEPOINT',
+  'TRANS_STMT_RELEASE',
+]);
+
+function channel(walker: Walker, body: Fields): void {
+  walker.collector.add('listen', [text(body['conditionname']) || '*']);
+}
+
+/**
+ * The path that SET search_path leaves, as far as the text says it. Schemas that do not exist stand in it,
+ * which makes for too many candidates rather than too few. SET LOCAL may be without effect.
+ */
+function pathAfter(walker: Walker, body: Fields, args: readonly Json[]): SearchPath {
+  if (text(body['kind']) !== 'VAR_SET_VALUE') return undefined;
+  const names: string[] = [];
+  for (const arg of args) {
+    const name = literalString(arg);
+    if (name === undefined || name === '$user') return undefined;
+    if (name !== '') names.push(name);
+  }
+  const path = names.includes('pg_catalog') ? names : ['pg_catalog', ...names];
+  if (body['is_local'] !== true) return path;
+  return walker.searchPath === undefined ? undefined : [...path, ...walker.searchPath];
+}

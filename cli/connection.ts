@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { Failure } from '#cli/failure.ts';
 import type { Io } from '#cli/io.ts';
+import { UsageError } from '#cli/usage-error.ts';
 import { secureUrl } from '#lib/secure-url.ts';
 
 export const defaultReadyFile = './.sallyport/ready.json';
@@ -49,13 +49,13 @@ export function withConnection(command: Command): Command {
 /**
  * Options first, then SALLYPORT_URL with SALLYPORT_TOKEN, then the ready file in its usual place.
  *
- * @throws {Failure} that says what is missing and how to give it.
+ * @throws {UsageError} that says what is missing and how to give it.
  */
 export async function connect(options: ConnectionOptions, io: Io): Promise<Connection> {
   const { SALLYPORT_URL: url, SALLYPORT_TOKEN: token } = io.env;
   if (options.readyFile === undefined && url) {
     if (!token)
-      throw new Failure('SALLYPORT_URL is set, SALLYPORT_TOKEN is not: set it to an access token.', 2);
+      throw new UsageError('SALLYPORT_URL is set, SALLYPORT_TOKEN is not: set it to an access token.');
     return { url: trusted(url, 'SALLYPORT_URL'), token };
   }
   const file = options.readyFile ?? defaultReadyFile;
@@ -64,7 +64,7 @@ export async function connect(options: ConnectionOptions, io: Io): Promise<Conne
   const person =
     options.as !== undefined && Object.hasOwn(ready.people, options.as) && ready.people[options.as];
   if (!person) {
-    throw new Failure(`Say as whom: --as ${names.join(', --as ')} (or set SALLYPORT_AS).`, 2);
+    throw new UsageError(`Say as whom: --as ${names.join(', --as ')} (or set SALLYPORT_AS).`);
   }
   return {
     url: trusted(ready.control.url, `control.url in ${file}`),
@@ -73,17 +73,16 @@ export async function connect(options: ConnectionOptions, io: Io): Promise<Conne
   };
 }
 
-/** @throws {Failure} when there is none or it is not one. */
+/** @throws {UsageError} when there is none or it is not one. */
 export async function readReadyFile(file: string, io: Pick<Io, 'readFile'>): Promise<ReadyFile> {
   const text = await io.readFile(file).catch(() => {
-    throw new Failure(
+    throw new UsageError(
       `${file} cannot be read: is "npm start" running? Name another with --ready-file, or set SALLYPORT_URL and SALLYPORT_TOKEN.`,
-      2,
     );
   });
   const ready = readyFileSchema.safeParse(parseJson(text));
   if (ready.success) return ready.data;
-  throw new Failure(`${file} is not a ready file of this version of Sallyport.`, 2);
+  throw new UsageError(`${file} is not a ready file of this version of Sallyport.`);
 }
 
 function parseJson(text: string): unknown {
@@ -99,6 +98,6 @@ function trusted(url: string, name: string): URL {
   try {
     return secureUrl(url, name);
   } catch (error) {
-    throw new Failure((error as TypeError).message, 2);
+    throw new UsageError((error as TypeError).message);
   }
 }

@@ -137,7 +137,6 @@ describe('a refusal of the control plane', () => {
   ])('%s is told in one line', async (_, reply, text) => {
     await expect(kill(reply as () => Response)).rejects.toMatchObject({
       name: 'Failure',
-      exitCode: 1,
       message: expect.stringContaining(text),
     });
   });
@@ -183,8 +182,7 @@ describe('where to connect', () => {
     ['somebody unknown', {}, ready, { as: 'toString' }],
   ])('%s is a mistake that says what to do', async (_, env, file, options) => {
     await expect(connect(options, given(nothing, env as Io['env'], file).io)).rejects.toMatchObject({
-      name: 'Failure',
-      exitCode: 2,
+      name: 'UsageError',
     });
   });
 });

@@ -56,6 +56,7 @@ export async function serve<Hello, Leg>(
     task.registry.add(running);
     task.metrics.sessions.inc({ protocol: protocol.name });
     const end = await relay.done;
+    if (end) log(task, connection, end);
     return await finish(task, state, end?.code ?? 'closed', end?.message);
   } catch (error) {
     const reason = coded(error);

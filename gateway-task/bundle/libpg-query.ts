@@ -21,10 +21,10 @@ export const libpgQuery: Plugin = {
     build.onLoad({ filter: /[/\\]libpg-query\.js$/ }, async ({ path }) => ({
       contents: `
         import { createRequire } from 'node:module';
-        const require = createRequire(import.meta.url);
-        const __dirname = import.meta.dirname, __filename = import.meta.filename;
-        const module = { exports: {} }, exports = module.exports;
+        const module = { exports: {} };
+        ((require, __dirname, __filename, module, exports) => {
         ${await readFile(path, 'utf8')}
+        })(createRequire(import.meta.url), import.meta.dirname, import.meta.filename, module, module.exports);
         export default module.exports;`,
       loader: 'js',
     }));

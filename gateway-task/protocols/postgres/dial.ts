@@ -5,6 +5,7 @@ import { ByteReader } from '#gateway/net/byte-reader.ts';
 import { dialTcp, encryptTarget } from '#gateway/net/connect.ts';
 import type { Grant, TargetLogin } from '#gateway/pipeline/grant.ts';
 import { SallyportError } from '#lib/errors.ts';
+import { loadGrammar } from '#lib/sql/grammar.ts';
 import type { PostgresHello } from './greet.ts';
 import { ScramClient } from './scram.ts';
 import {
@@ -95,6 +96,8 @@ async function signIn(
         key = { processId: body.readInt32BE(0), secretKey: Buffer.from(body.subarray(4)) };
         break;
       case backend.readyForQuery: {
+        // Before the first statement comes: a server whose grammar is not there is refused here.
+        await loadGrammar(Number.parseInt(parameters.get('server_version') ?? '', 10));
         reader.detach();
         const { processId, secretKey } = key ?? { processId: 0, secretKey: Buffer.alloc(4) };
         return {

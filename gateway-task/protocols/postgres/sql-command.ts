@@ -28,4 +28,6 @@ const unreadFacts: SqlFacts = {
   },
   effects: { settings: true, prepares: [], deallocates: [] },
   literalsMatter: true,
+  sessionMatters: false,
+  unread: 'The text is longer than what is read.',
 };

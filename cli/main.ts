@@ -1,19 +1,36 @@
 import { Command, CommanderError } from 'commander';
 import { checkConfigCommand } from '#cli/check-config.ts';
+import { completionCommand } from '#cli/completion.ts';
 import { explainCommand } from '#cli/explain.ts';
 import { Failure } from '#cli/failure.ts';
 import { killCommand } from '#cli/kill.ts';
+import { replayCommand } from '#cli/replay.ts';
+import { sessionsCommand } from '#cli/sessions.ts';
 import { ticketCommand } from '#cli/ticket.ts';
 import { UsageError } from '#cli/usage-error.ts';
 
 /** The sallyport command: one file per verb. Exit codes: 0 done, 1 the answer is no, 2 wrong use or an error. */
 const program = new Command('sallyport')
   .description('Ask and steer Sallyport, the access gateway.')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  sallyport sessions --since 1h
+  sallyport replay 4f1c09aa
+  sallyport explain --as dev --target shop "DELETE FROM orders"
+  sallyport help replay
+
+Exit codes of every verb: 0 done, 1 the answer is no, 2 the command was wrong.`,
+  )
   .exitOverride()
   .addCommand(checkConfigCommand())
   .addCommand(explainCommand())
   .addCommand(killCommand())
+  .addCommand(replayCommand())
+  .addCommand(sessionsCommand())
   .addCommand(ticketCommand());
+program.addCommand(completionCommand(program));
 // commander hands settings down only to commands that it made itself.
 for (const command of program.commands) command.exitOverride();
 

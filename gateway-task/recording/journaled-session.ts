@@ -21,9 +21,11 @@ const maxGathers = (32 * 1024 * 1024) / gatherBytes;
 /** A gather buffer with less room than this is full: no crumbs of records. */
 const leastRoom = 1024;
 
-/** How a command record begins that completes an earlier one. */
-const supplement = '{"of":';
-/** In an error record: the decision that refused a command. Within a JSON string the quotes would be escaped. */
+/** A command record that completes an earlier one begins like this … */
+const completion = '{"of":';
+/** … and one like this prepares what later ones execute. Within a JSON string the quotes would be escaped. */
+const preparation = '"kind":"parse"';
+/** In an error record: the decision that refused a command. */
 const refusal = '"decision":';
 
 /** What a session needs of the journal that it belongs to. */
@@ -89,7 +91,8 @@ export class JournaledSession implements SessionRecorder {
 
   command(json: string): number {
     this.#admit();
-    return this.#json(recordTypes.command, json, json.startsWith(supplement) ? flagSupplement : 0);
+    const supplement = json.startsWith(completion) || json.includes(preparation);
+    return this.#json(recordTypes.command, json, supplement ? flagSupplement : 0);
   }
 
   decision(json: string): number {

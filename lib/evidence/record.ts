@@ -50,7 +50,7 @@ export type RecordType = (typeof recordTypes)[RecordName];
 export const flagContinued = 1;
 /** On an error: it is the refusal of a command, which was never forwarded. */
 export const flagRefused = 2;
-/** On a command: it adds to an earlier command record, and is not one more command. */
+/** On a command: it completes an earlier command record or prepares later ones, and is no execution itself. */
 export const flagSupplement = 4;
 const knownFlags = flagContinued | flagRefused | flagSupplement;
 

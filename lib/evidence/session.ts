@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { Principal } from '#lib/identity/principal.ts';
 
 /** What is known when a session opens, before its target's credentials are fetched. */
@@ -26,6 +27,27 @@ export interface OpenRecord extends SessionHead {
   readonly startedAt: number;
 }
 
+/** What a reader must find in an open record; it may be asked to believe less than the writer promised. */
+export const openRecordShape = z.looseObject({
+  session: z.string(),
+  task: z.string(),
+  startedAt: z.number(),
+  protocol: z.string(),
+  principal: z.looseObject({
+    issuer: z.string(),
+    subject: z.string(),
+    name: z.string(),
+    kind: z.string(),
+    groups: z.array(z.string()),
+  }),
+  target: z.string(),
+  place: z.string().optional(),
+  clientAddress: z.string(),
+  policyVersion: z.string().optional(),
+  grant: z.looseObject({ id: z.string(), reason: z.string() }).optional(),
+});
+export type FoundOpenRecord = z.infer<typeof openRecordShape>;
+
 /** The end record's JSON. */
 export interface SessionEnd {
   /** `closed` by the client or the target, an error code of the table in lib/errors.ts otherwise. */
@@ -37,8 +59,8 @@ export interface SessionEnd {
 export interface CommandRecord {
   /** Sequence number of the decision record that it runs under. */
   readonly decision: number;
-  /** SHA-256 of the text's exact bytes, lower-case hex. */
-  readonly sha256: string;
+  /** SHA-256 of the text's exact bytes, lower-case hex; null where a later record completes it. */
+  readonly sha256: string | null;
   /** Length of the text in bytes. */
   readonly bytes: number;
   /** Durability that was asked for. */

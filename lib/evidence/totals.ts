@@ -12,7 +12,7 @@ export interface Totals {
   records: number;
   clientBytes: number;
   serverBytes: number;
-  /** Commands that were admitted. */
+  /** Commands that were admitted to run; what only prepared them does not count. */
   commands: number;
   /** Commands that were refused. */
   refused: number;

@@ -9,17 +9,15 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
-import { JsonRecord } from '#lib/evidence/json-record.ts';
+import { findJson } from '#lib/evidence/find-json.ts';
 import {
   encodeManifest,
   type ManifestSegment,
   manifestFileName,
   manifestSegment,
 } from '#lib/evidence/manifest.ts';
-import { decodeRecords, type RecordName } from '#lib/evidence/record.ts';
 import { readSegment, type Segment, segmentFilePattern } from '#lib/evidence/segment.ts';
 import type { OpenRecord, SessionEnd } from '#lib/evidence/session.ts';
-import { decompressFrame } from '#lib/evidence/zstd-frame.ts';
 import { syncFolder } from './segment-file.ts';
 
 /**
@@ -35,12 +33,12 @@ export function sealSession(dir: string, fsync: boolean): void {
   for (const name of names) {
     last = readSegment(readFileSync(join(dir, name)));
     parts.push(manifestSegment(last));
-    open ??= find<OpenRecord>(last, 'open');
+    open ??= findJson(last, 'open') as OpenRecord | undefined;
   }
   if (last === undefined || open === undefined) {
     throw new EvidenceFault('malformed', 'the session has no open record', { file: dir });
   }
-  const end = last.end.lost === undefined ? find<SessionEnd>(last, 'end') : undefined;
+  const end = last.end.lost === undefined ? (findJson(last, 'end') as SessionEnd | undefined) : undefined;
   const path = join(dir, manifestFileName);
   const fd = openSync(`${path}.part`, 'w', 0o600);
   try {
@@ -51,16 +49,4 @@ export function sealSession(dir: string, fsync: boolean): void {
   }
   renameSync(`${path}.part`, path);
   if (fsync) syncFolder(dir);
-}
-
-/** The JSON record of that type in the segment. */
-function find<T>(segment: Segment, type: RecordName): T | undefined {
-  const json = new JsonRecord();
-  let found: T | undefined;
-  for (const { frame, contentBytes } of segment.frames) {
-    for (const record of decodeRecords(decompressFrame(frame, contentBytes))) {
-      if (record.type === type) found = json.add(record) as T | undefined;
-    }
-  }
-  return found;
 }

@@ -45,4 +45,6 @@ export interface Command {
   readonly digest: string;
   /** Length of the text in bytes. */
   readonly bytes: number;
+  /** Why the text could not be read, for the person who sent it. May quote the text. */
+  readonly unreadable?: string | undefined;
 }

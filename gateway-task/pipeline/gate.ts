@@ -201,6 +201,12 @@ export class Gate {
 /** What stands against a command, in words for the person who sent it. */
 function refusalOf(decision: Decision, command: Command): SallyportError | undefined {
   const { verb } = command.facts;
+  if (decision.effect === 'deny' && command.unreadable !== undefined) {
+    return new SallyportError('denied', `${command.unreadable}`, {
+      detail: `Sallyport cannot read this text, and what cannot be read is refused: ${decision.message}`,
+      hint: 'Check the statement for mistakes; write it as plain statements.',
+    });
+  }
   if (decision.effect === 'deny') {
     const by =
       decision.policies.length > 0 ? `policy ${decision.policies.join(', ')}` : 'no policy permits it';

@@ -15,6 +15,9 @@ import { cString, frontend, headBytes } from './wire/frames.ts';
  */
 export type Outcome = 'pass' | 'forward' | 'hold' | 'drop' | Buffer;
 
+/** One for what is on its way to settle, one for the server to be asked. */
+const maxRounds = 2;
+
 /**
  * Decides the client's messages one by one:
  * https://www.postgresql.org/docs/18/protocol-flow.html "Simple query", "Extended query", "Function call".
@@ -24,8 +27,8 @@ export class ClientMessages {
   readonly #gate: Gate;
   readonly #sql: Pick<SqlReader, 'read'>;
   readonly #questions: Questions;
-  /** The message at hand has had its answers: what is unknown now stays unknown. */
-  #asked = false;
+  /** How often the message at hand has waited for answers: what is unknown at the last stays unknown. */
+  #rounds = 0;
   /** What the last `forward` stands for. */
   #admission: Admission | undefined;
   #kind = '';
@@ -45,8 +48,8 @@ export class ClientMessages {
    */
   decide(type: number, frame: Buffer, length: number, unread: boolean): Outcome {
     const outcome = this.#outcome(type, frame, length, unread);
-    this.#asked = outcome === 'hold';
-    if (!this.#asked) this.#conversation.forgetPrepared();
+    this.#rounds = outcome === 'hold' ? this.#rounds + 1 : 0;
+    if (this.#rounds === 0) this.#conversation.forgetPrepared();
     return outcome;
   }
 
@@ -105,7 +108,9 @@ export class ClientMessages {
     if (!unread && frame.indexOf(0, headBytes) !== frame.length - 1) {
       throw new SallyportError('protocolViolation', 'invalid string in message');
     }
-    const command = unread ? unreadCommand(length - headBytes) : this.#read(text);
+    const command = unread
+      ? unreadCommand(length - headBytes, conversation.reading.searchPath)
+      : this.#read(text);
     if (!command) return 'hold';
     const verdict = this.#gate.admit(command);
     if (verdict instanceof SallyportError) {
@@ -138,7 +143,9 @@ export class ClientMessages {
     const textStart = headBytes + (name?.length ?? 0) + 1;
     const text = name && !unread ? cString(frame, textStart, frame.length) : undefined;
     if (!name || (!text && !unread)) throw new SallyportError('protocolViolation', 'invalid Parse message');
-    const command = text ? this.#read(text) : unreadCommand(length - headBytes);
+    const command = text
+      ? this.#read(text)
+      : unreadCommand(length - headBytes, conversation.reading.searchPath);
     if (!command) return 'hold';
     const verdict = this.#gate.admit(command);
     if (verdict instanceof SallyportError) return this.#refuse(verdict);
@@ -217,10 +224,11 @@ export class ClientMessages {
     const conversation = this.#conversation;
     conversation.missing.clear();
     const sql = this.#sql.read(text, conversation.reading);
-    const needsPath = conversation.reading.searchPath === undefined && dependsOnPath(sql);
+    const path = conversation.reading.searchPath;
+    const needsPath = path === undefined && text.length > 0;
     const needs = needsPath || conversation.missing.size > 0 || conversation.unsettled;
-    if (!needs || this.#asked || conversation.unsynchronised || conversation.status === 'E') {
-      return commandOf(sql, text);
+    if (!needs || this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') {
+      return commandOf(sql, text, path);
     }
     if (needsPath) this.#questions.askSearchPath();
     for (const name of conversation.missing) {
@@ -238,18 +246,18 @@ export class ClientMessages {
    */
   #lookUp(kind: 'statement' | 'portal', name: string): SqlCommand | null | undefined {
     const conversation = this.#conversation;
-    const found = conversation.statements.find(kind, name, conversation.sent);
-    if (found !== 'unsettled' && found !== 'unknown') return found;
-    if (this.#asked) return null;
-    if (conversation.unsynchronised || conversation.status === 'E') return null;
-    if (found === 'unknown') {
+    const { reading, statements } = conversation;
+    const found = statements.find(kind, name, conversation.sent);
+    const known = found !== 'unsettled' && found !== 'unknown';
+    // A portal's plan stands; a statement is read again by the server when the path has changed.
+    if (known && (kind === 'portal' || found.path === reading.searchPath)) return found;
+    if (this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') return null;
+    if (reading.searchPath === undefined) this.#questions.askSearchPath();
+    if (found !== 'unsettled') {
       const view = kind === 'statement' ? 'pg_prepared_statements' : 'pg_cursors';
       this.#questions.askStatement(view, name, text => {
-        conversation.statements.learn(
-          kind,
-          name,
-          commandOf(this.#sql.read(text, conversation.reading), text),
-        );
+        const read = this.#sql.read(text, reading);
+        statements.learn(kind, name, commandOf(read, text, reading.searchPath));
       });
     }
     this.#questions.start();
@@ -260,11 +268,6 @@ export class ClientMessages {
 /** The statement inside a PREPARE; a statement prepared by protocol is its own text. */
 function preparedFacts(sql: SqlFacts, name: string): CommandFacts {
   return sql.effects.prepares.findLast(prepared => prepared.name === name)?.facts ?? sql.command;
-}
-
-/** Objects whose schema is not known stand under `?`. */
-function dependsOnPath(sql: SqlFacts): boolean {
-  return sql.command.operations.some(use => use.objects.some(name => name.startsWith('?.')));
 }
 
 function isExtended(type: number): boolean {

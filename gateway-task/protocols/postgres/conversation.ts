@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { CommandFacts } from '#lib/command.ts';
 import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
 import { Refusals } from './refusal.ts';
@@ -30,7 +31,9 @@ export class Conversation {
   readonly #parameters: Map<string, string>;
   readonly #enders: Ender[] = [];
   #copyIn = false;
+  /** `current_schemas(true)`; undefined: not known at this moment. */
   #searchPath: readonly string[] | undefined;
+  #lastPath: readonly string[] | undefined;
   /** The last pipeline in which settings may have changed. */
   #touchedCycle = -1;
   #touchedInTransaction = false;
@@ -54,15 +57,8 @@ export class Conversation {
 
   /** A text that may change settings, or undo such a change, goes out. */
   noteEffects(facts: SqlFacts): void {
-    const endsTransaction = facts.command.operations.some(use => use.action === 'postgres:transaction');
     const { ddl, opaque, unknownCode } = facts.command.risk;
-    if (
-      facts.effects.settings ||
-      ddl ||
-      opaque ||
-      unknownCode ||
-      (endsTransaction && this.#touchedInTransaction)
-    ) {
+    if (facts.effects.settings || ddl || opaque || unknownCode) {
       this.#touchedCycle = this.sent;
       this.#touchedInTransaction = true;
       this.#searchPath = undefined;
@@ -135,7 +131,9 @@ export class Conversation {
 
   /** What the server answered when asked. */
   setSearchPath(schemas: readonly string[]): void {
-    this.#searchPath = schemas;
+    // The same path stays the same object, so that what was read under it can be told by identity.
+    if (!this.#lastPath || !isDeepStrictEqual(schemas, this.#lastPath)) this.#lastPath = schemas;
+    this.#searchPath = this.#lastPath;
   }
 
   setPrepared(name: string, facts: CommandFacts): void {
@@ -162,6 +160,9 @@ export class Conversation {
       },
       get clientEncoding() {
         return conversation.unsettled ? undefined : conversation.#parameters.get('client_encoding');
+      },
+      get settingsPending() {
+        return conversation.#touchedInTransaction;
       },
       prepared(name: string): CommandFacts | undefined {
         const facts = conversation.#prepared.get(name);

@@ -7,15 +7,25 @@ export interface SqlCommand extends Command {
   /** Of a text that passes unread it is known when the text has passed; empty until then. */
   digest: string;
   readonly sql: SqlFacts;
+  /** The search path that it was read by: the server reads a prepared statement again when that changes. */
+  readonly path: readonly string[] | undefined;
 }
 
-export function commandOf(sql: SqlFacts, text: Buffer): SqlCommand {
-  return { facts: sql.command, sql, digest: hash('sha256', text, 'hex'), bytes: text.length };
+export function commandOf(sql: SqlFacts, text: Buffer, path: SqlCommand['path']): SqlCommand {
+  return {
+    facts: sql.command,
+    sql,
+    path,
+    digest: hash('sha256', text, 'hex'),
+    bytes: text.length,
+    unreadable: sql.unread,
+  };
 }
 
 /** A text too long to be read: whatever it is, policy must permit the unknown. */
-export function unreadCommand(bytes: number): SqlCommand {
-  return { facts: unreadFacts.command, sql: unreadFacts, digest: '', bytes };
+export function unreadCommand(bytes: number, path: SqlCommand['path']): SqlCommand {
+  const { command: facts, unread: unreadable } = unreadFacts;
+  return { facts, sql: unreadFacts, path, digest: '', bytes, unreadable };
 }
 
 const unreadFacts: SqlFacts = {
@@ -29,5 +39,5 @@ const unreadFacts: SqlFacts = {
   effects: { settings: true, prepares: [], deallocates: [] },
   literalsMatter: true,
   sessionMatters: false,
-  unread: 'The text is longer than what is read.',
+  unread: 'the text is longer than what is read',
 };

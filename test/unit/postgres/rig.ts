@@ -9,6 +9,7 @@ import type { CommandFacts } from '#lib/command.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 import type { PolicyEngine } from '#lib/policy/engine.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
+import { server as fromServer } from './bytes.ts';
 
 /** What a session wrote down, in order. */
 export type Entry = readonly [kind: string, content: string];
@@ -38,7 +39,10 @@ export function startRig(options: RigOptions = {}): Rig {
   const entries: Entry[] = [];
   const received = { client: [] as Buffer[], server: [] as Buffer[] };
   client.on('data', (chunk: Buffer) => received.client.push(chunk));
-  server.on('data', (chunk: Buffer) => received.server.push(chunk));
+  server.on('data', (chunk: Buffer) => {
+    if (chunk.includes('current_schemas')) server.write(searchPathAnswer);
+    else received.server.push(chunk);
+  });
   client.on('error', () => {});
   server.on('error', () => {});
 
@@ -86,6 +90,14 @@ export function startRig(options: RigOptions = {}): Rig {
     },
   };
 }
+
+/** The gateway asks for the search path before it reads the first text. */
+const searchPathAnswer = Buffer.concat([
+  fromServer.rowDescription(),
+  fromServer.dataRow('["pg_catalog","public"]'),
+  fromServer.commandComplete('SELECT 1'),
+  fromServer.ready('I'),
+]);
 
 const known = new Map<string, SqlFacts>();
 

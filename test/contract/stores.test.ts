@@ -249,6 +249,18 @@ describe('a policy snapshot', () => {
     await expect(store().current()).resolves.toEqual(large('one'));
   });
 
+  test('in the place of another is refused, sound as it is', async () => {
+    const [named, other] = [snapshot('named'), snapshot('other')];
+    await store().publish(named, { publishedBy: 'ci' });
+    await tables.table('policy').put({
+      pk: `snapshot#${named.version}`,
+      sk: 'chunk#0000',
+      bytes: Buffer.from(JSON.stringify(other)),
+    });
+
+    await expect(store().current()).rejects.toMatchObject(unavailable);
+  });
+
   test('that a reader holds is not read again', async () => {
     await publish('one');
     const reader = store();

@@ -24,7 +24,7 @@ export default {
       displayName: 'integration',
       globalSetup: '<rootDir>/test/harness/setup.ts',
       globalTeardown: '<rootDir>/test/harness/teardown.ts',
-      testTimeout: 60_000,
+      setupFilesAfterEnv: ['<rootDir>/test/harness/timeout.ts'],
       testMatch: ['<rootDir>/test/{contract,integration,fault,end-to-end}/**/*.test.ts'],
     },
   ],

@@ -1,4 +1,5 @@
 /** The gateway as its own process, as it is deployed, and the means to kill it and start it again. */
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, type Exit, startChild } from './child.ts';
 
@@ -97,6 +98,18 @@ export class GatewayProcess {
     const ended = !child.running();
     await this.stop();
     const why = ended ? 'the gateway ended at its start' : `the gateway is not ready: ${reasons}`;
-    throw new GatewayFailed(`${why} (its log: ${this.#options.logFile})`);
+    throw new GatewayFailed(`${why} (its log, ${this.#options.logFile}: ${await this.#lastWords()})`);
+  }
+
+  /** The message of the last error in its log, or else its last line. */
+  async #lastWords(): Promise<string> {
+    const lines = (await readFile(this.#options.logFile, 'utf8').catch(() => '')).trim().split('\n');
+    const last = lines.at(-1) ?? '';
+    try {
+      const { msg, err } = JSON.parse(last) as { msg?: string; err?: { message?: string } };
+      return [msg, err?.message].filter(Boolean).join(': ');
+    } catch {
+      return last;
+    }
   }
 }

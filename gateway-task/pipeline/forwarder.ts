@@ -1,6 +1,10 @@
+import type { Histogram } from 'prom-client';
 import type { SessionRecorder } from '#gateway/recording/recorder.ts';
 import type { SallyportError } from '#lib/errors.ts';
 import type { Legs } from './gate.ts';
+
+/** One turn in so many is measured. */
+const measuredTurns = 64;
 
 /**
  * Client to target: bytes wait here until what was recorded in this turn is in the journal, and then go out
@@ -16,10 +20,15 @@ export class Forwarder {
   #failed = false;
   #targetBlocked = false;
   #relief = false;
+  readonly #journalSeconds: Pick<Histogram, 'observe'>;
+  #turns = 0;
+  /** When the turn that is measured began; 0: this one is not. */
+  #begun = 0;
 
-  constructor(recorder: SessionRecorder, legs: Legs) {
+  constructor(recorder: SessionRecorder, legs: Legs, journalSeconds: Pick<Histogram, 'observe'>) {
     this.#recorder = recorder;
     this.#legs = legs;
+    this.#journalSeconds = journalSeconds;
     legs.target.on('drain', this.#onDrain);
   }
 
@@ -42,6 +51,8 @@ export class Forwarder {
     }
     if (!this.#asked) {
       this.#asked = true;
+      this.#turns += 1;
+      if (this.#turns % measuredTurns === 1) this.#begun = performance.now();
       this.#recorder.whenDurable(this.#onDurable);
     }
     if (this.#recorder.pressure) this.waitForRelief();
@@ -68,6 +79,10 @@ export class Forwarder {
 
   readonly #onDurable = (failure?: SallyportError): void => {
     this.#asked = false;
+    if (this.#begun > 0) {
+      this.#journalSeconds.observe((performance.now() - this.#begun) / 1_000);
+      this.#begun = 0;
+    }
     const waiting = this.#waiting;
     this.#waiting = [];
     if (failure) {

@@ -70,7 +70,7 @@ export class Gate {
     if (this.#legs) throw new TypeError('the gate has its legs already');
     this.#legs = legs;
     this.#client = legs.client;
-    this.#forwarder = new Forwarder(this.#recorder, legs);
+    this.#forwarder = new Forwarder(this.#recorder, legs, this.#metrics.journalSeconds);
     legs.client.on('drain', this.#onClientDrain);
   }
 
@@ -90,8 +90,13 @@ export class Gate {
       );
     }
     this.#decider.use(this.#policy.engine);
+    const begun = performance.now();
     const decision = this.#decider.decide(command.facts, now);
-    const record = this.#decisionRecords.get(decision) ?? this.#recordDecision(command, decision);
+    let record = this.#decisionRecords.get(decision);
+    if (record === undefined) {
+      this.#metrics.decisionSeconds.observe((performance.now() - begun) / 1_000);
+      record = this.#recordDecision(command, decision);
+    }
     const refusal = refusalOf(decision, command);
     if (refusal) {
       this.#metrics.denied += 1;
@@ -203,8 +208,8 @@ function refusalOf(decision: Decision, command: Command): SallyportError | undef
   const { verb } = command.facts;
   if (decision.effect === 'deny' && command.unreadable !== undefined) {
     return new SallyportError('denied', `${command.unreadable}`, {
-      detail: `Sallyport cannot read this text, and what cannot be read is refused: ${decision.message}`,
-      hint: 'Check the statement for mistakes; write it as plain statements.',
+      detail: `Sallyport cannot read this text, and what cannot be read is refused (${decision.policies.join(', ') || 'no policy permits it'}).`,
+      hint: 'Check the statement for mistakes.',
     });
   }
   if (decision.effect === 'deny') {

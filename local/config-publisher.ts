@@ -9,6 +9,7 @@ import { DynamoTable } from '#lib/aws/dynamodb.ts';
 import { PolicyStore } from '#lib/aws/policy-store.ts';
 import { loadConfig } from '#lib/policy/config/load.ts';
 import { formatMistake } from '#lib/policy/config/mistake.ts';
+import type { Snapshot } from '#lib/policy/snapshot.ts';
 import { tableName } from '../infra/tables.ts';
 import { deployment } from './access-keys.ts';
 
@@ -24,6 +25,16 @@ export class ConfigMistakes extends Error {
     super(`${folder} has ${mistakes.length} ${mistakes.length === 1 ? 'mistake' : 'mistakes'}`);
     this.mistakes = mistakes;
   }
+}
+
+/** The configuration folder as a snapshot. @throws ConfigMistakes */
+export function readConfig(folder: string): Snapshot {
+  const { snapshot, mistakes } = loadConfig(folder);
+  if (snapshot !== undefined) return snapshot;
+  throw new ConfigMistakes(
+    folder,
+    mistakes.map(mistake => formatMistake(folder, mistake)),
+  );
 }
 
 export class ConfigPublisher {
@@ -45,13 +56,7 @@ export class ConfigPublisher {
    * @throws ConfigMistakes
    */
   async publish(): Promise<{ readonly version: string; readonly changed: boolean }> {
-    const { snapshot, mistakes } = loadConfig(this.#folder);
-    if (snapshot === undefined) {
-      throw new ConfigMistakes(
-        this.#folder,
-        mistakes.map(mistake => formatMistake(this.#folder, mistake)),
-      );
-    }
+    const snapshot = readConfig(this.#folder);
     const { outcome } = await this.#store.publish(snapshot, { publishedBy: 'embedded stack' });
     if (outcome === 'conflict') throw new Error('somebody else published a policy at the same moment');
     return { version: snapshot.version, changed: outcome === 'published' };

@@ -9,7 +9,7 @@ import { bundleGateway } from '#gateway/bundle/bundle.ts';
 import { type TableKey, tableName, tables } from '../infra/tables.ts';
 import { deployment, loadRoles } from './access-keys.ts';
 import type { Aws } from './aws/server.ts';
-import { ConfigPublisher, shortVersion } from './config-publisher.ts';
+import { ConfigPublisher, readConfig, shortVersion } from './config-publisher.ts';
 import { startControlPlane } from './control-plane.ts';
 import { openDataFolder } from './data-folder.ts';
 import { gatewayEnvironment } from './gateway-environment.ts';
@@ -86,6 +86,8 @@ async function start(
   const config = options.config ?? join(root, 'config');
   const folder = await openDataFolder(options.dataDir);
   started.push(async () => folder.release());
+  // Before anything is started: nobody waits for servers to hear of a slip in a file.
+  readConfig(config);
   await options.onLocked?.();
   if (options.reset) await folder.reset();
   for (const part of ['identity', 'secrets', 'spool', 'recordings', 'people', 'logs'] as const) {

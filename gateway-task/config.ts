@@ -29,7 +29,7 @@ const environment = z.object({
   SALLYPORT_CONTROL_URL: z.url({ protocol: /^https?$/ }),
   SALLYPORT_OIDC_ISSUER: z.url({ protocol: /^https?$/ }),
   SALLYPORT_OIDC_AUDIENCE: z.string().min(1),
-  SALLYPORT_OIDC_JWKS_URI: z.url({ protocol: /^https?$/ }).optional(),
+  SALLYPORT_OIDC_JWKS_URI: z.url({ protocol: /^(https?|file)$/ }).optional(),
   SALLYPORT_SPOOL_DIR: z.string().min(1),
   SALLYPORT_RECORDINGS_DIR: z.string().min(1),
   SALLYPORT_SPOOL_MAX_BYTES: count(4 * 1024 ** 3),

@@ -5,7 +5,8 @@ import { SallyportError } from '#lib/errors.ts';
 import { PolicyEngine } from '#lib/policy/engine.ts';
 import type { Snapshot } from '#lib/policy/snapshot.ts';
 
-const refreshMs = 5_000;
+/** A lock must end sessions within five seconds, with time to answer and to act. */
+const refreshMs = 2_000;
 
 /** What the control plane said of a principal at a target. */
 export interface Access {
@@ -26,6 +27,9 @@ export class PolicySource {
   #snapshot: Snapshot | undefined;
   #engine: PolicyEngine | undefined;
   #validUntil = 0;
+  /** Number of the last question, and of the latest one that was answered. */
+  #questions = 0;
+  #answered = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: {
@@ -85,6 +89,8 @@ export class PolicySource {
 
   async #lookup(identity: Identity | null, target: string | null): Promise<Access> {
     const asked = this.#now();
+    this.#questions += 1;
+    const question = this.#questions;
     const known = this.#snapshot?.version;
     const answer = await this.#control.lookup({
       principal: identity && {
@@ -95,7 +101,10 @@ export class PolicySource {
       target,
       ...(known === undefined ? {} : { known }),
     });
-    if (answer.snapshot && answer.snapshot.version !== this.#snapshot?.version) {
+    // Answers may overtake one another: what was asked earlier never replaces what was asked later.
+    const overtaken = question < this.#answered;
+    this.#answered = Math.max(this.#answered, question);
+    if (!overtaken && answer.snapshot && answer.snapshot.version !== this.#snapshot?.version) {
       this.#engine = PolicyEngine.load(answer.snapshot);
       this.#snapshot = answer.snapshot;
     }

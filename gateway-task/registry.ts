@@ -2,6 +2,7 @@ import type { Gate } from '#gateway/pipeline/gate.ts';
 import type { Grant } from '#gateway/pipeline/grant.ts';
 import type { Relay } from '#gateway/protocols/protocol.ts';
 import type { Lock } from '#lib/aws/access-records.ts';
+import { stops } from '#lib/aws/locks.ts';
 import { SallyportError } from '#lib/errors.ts';
 
 /** A session that runs in this task. */
@@ -120,24 +121,18 @@ export class Registry {
   }
 }
 
-/** Whether a lock concerns this session's principal (or the one it acts for), target or grant. */
+/** Whether a lock that has not ended covers this session. */
 export function covers(
   lock: Lock,
-  grant: Pick<Grant, 'identity' | 'target' | 'accessGrantId'>,
+  { identity, target, accessGrantId }: Pick<Grant, 'identity' | 'target' | 'accessGrantId'>,
   now: number,
 ): boolean {
   if (lock.notAfter !== undefined && lock.notAfter <= now) return false;
-  const { locks } = lock;
-  switch (locks.kind) {
-    case 'principal': {
-      const { issuer, subject, onBehalfOf } = grant.identity;
-      return locks.issuer === issuer && (locks.subject === subject || locks.subject === onBehalfOf?.subject);
-    }
-    case 'target':
-      return locks.target === grant.target;
-    case 'grant':
-      return locks.grantId === grant.accessGrantId;
-  }
+  return stops(lock, {
+    principal: identity,
+    target,
+    ...(accessGrantId === undefined ? {} : { grantId: accessGrantId }),
+  });
 }
 
 export function lockedWords(lock: Lock): string {

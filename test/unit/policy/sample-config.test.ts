@@ -1,0 +1,190 @@
+import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { Principal } from '#lib/identity/principal.ts';
+import { loadConfig } from '#lib/policy/config/load.ts';
+import { PolicyEngine } from '#lib/policy/engine.ts';
+import { SqlReader } from '#lib/sql/cache.ts';
+import { loadGrammar } from '#lib/sql/grammar.ts';
+import { input, person, sampleFolder } from './fixtures.ts';
+
+const people = {
+  dev: person({ groups: ['developers'] }),
+  dba: person({ groups: ['dbas'] }),
+  agent: person({
+    kind: 'agent',
+    groups: ['agents'],
+    onBehalfOf: { subject: 'dev', name: 'dev@shop.example' },
+  }),
+  // Its token has the groups of the person it acts for as well.
+  'agent of a dba': person({ kind: 'agent', groups: ['agents', 'dbas'] }),
+  'agent with a developer’s groups only': person({ kind: 'agent', groups: ['developers'] }),
+  approver: person({ groups: ['approvers'] }),
+  auditor: person({ groups: ['auditors'] }),
+  nobody: person({ groups: [] }),
+} satisfies Record<string, Principal>;
+
+type Who = keyof typeof people;
+const everybody = Object.keys(people) as Who[];
+
+let engine: PolicyEngine;
+const sql = new SqlReader();
+
+beforeAll(async () => {
+  await loadGrammar(15);
+  const { snapshot, mistakes } = loadConfig(sampleFolder);
+  expect(mistakes).toEqual([]);
+  if (snapshot !== undefined) engine = PolicyEngine.load(snapshot);
+});
+
+function decide(who: Who, statement: string, target = 'shop') {
+  const read = sql.read(Buffer.from(statement), {
+    major: 15,
+    searchPath: ['pg_catalog', 'public'],
+    standardConformingStrings: true,
+    clientEncoding: 'UTF8',
+    prepared: () => undefined,
+  });
+  const about = { name: target, protocol: 'postgres', tags: {} };
+  return engine.decide(input({ principal: people[who], command: read.command, target: about }));
+}
+
+/** What decided: `yes`, the id of the policy that forbids, or `no policy`. */
+function verdict(who: Who, statement: string, target?: string): string {
+  const { effect, policies } = decide(who, statement, target);
+  return effect === 'allow' ? 'yes' : policies.join(' ') || 'no policy';
+}
+
+describe('in the sample shop', () => {
+  test.each<[Who, string, string]>([
+    // Reading.
+    ['dev', 'SELECT * FROM orders', 'yes'],
+    ['dev', 'SELECT 1', 'yes'],
+    ['dev', '', 'yes'],
+    ['dev', 'SELECT * FROM payments p JOIN customers c ON true', 'yes'],
+    ['dev', 'SELECT pg_sleep(10)', 'yes'],
+    ['dev', 'COPY orders TO STDOUT', 'yes'],
+    [
+      'dev',
+      "SELECT c.relname FROM pg_catalog.pg_class c WHERE c.relname OPERATOR(pg_catalog.~) '^(orders)$' COLLATE pg_catalog.default AND pg_catalog.pg_table_is_visible(c.oid)",
+      'yes',
+    ],
+    ['dev', 'SELECT table_name FROM information_schema.tables', 'yes'],
+    ['dev', 'EXPLAIN ANALYZE SELECT * FROM orders', 'yes'],
+    ['agent', 'SELECT count(*) FROM orders', 'yes'],
+    ['agent', 'SELECT * FROM customer_orders', 'yes'],
+    ['agent', 'SELECT typname FROM pg_catalog.pg_type', 'yes'],
+    ['agent', 'SELECT * FROM payments', 'agents-no-card-data'],
+    ['agent', 'SELECT o.id FROM orders o WHERE EXISTS (SELECT FROM public.payments)', 'agents-no-card-data'],
+    ['agent', 'COPY payments TO STDOUT', 'agents-no-card-data'],
+    ['agent of a dba', 'TABLE payments', 'agents-no-card-data'],
+    ['agent of a dba', 'SELECT * FROM archive.payments', 'agents-no-card-data'],
+    ['dba', 'SELECT * FROM payments', 'yes'],
+    // Writing.
+    ['dev', "UPDATE orders SET status = 'paid' WHERE id = 42", 'yes'],
+    [
+      'dev',
+      "INSERT INTO orders (customer_id, status, total, placed_at) VALUES (1, 'placed', 9.90, now())",
+      'yes',
+    ],
+    ['dev', 'DELETE FROM orders WHERE id = 42', 'yes'],
+    ['dev', 'DELETE FROM orders', 'no-delete-without-where'],
+    ['dev', 'DELETE FROM orders WHERE true', 'no-delete-without-where'],
+    ['dev', "UPDATE orders SET status = 'paid'", 'no-update-without-where'],
+    ['dev', 'UPDATE customers SET notes = $1 WHERE id = 1', 'no policy'],
+    ['dev', 'WITH gone AS (DELETE FROM customers WHERE id = 1 RETURNING *) SELECT * FROM gone', 'no policy'],
+    ['dev', 'SELECT 1; DELETE FROM payments WHERE id = 1', 'no policy'],
+    ['dev', 'TRUNCATE orders', 'no policy'],
+    ['dev', 'COPY orders FROM STDIN', 'yes'],
+    ['dev', 'COPY customers FROM STDIN', 'no policy'],
+    ['agent', "UPDATE orders SET status = 'paid' WHERE id = 42", 'agents-read-only'],
+    ['agent', 'EXPLAIN ANALYZE DELETE FROM orders WHERE id = 42', 'agents-read-only'],
+    ['agent of a dba', "UPDATE orders SET status = 'paid' WHERE id = 42", 'agents-read-only'],
+    ['agent with a developer’s groups only', 'DELETE FROM orders WHERE id = 42', 'agents-read-only'],
+    ['dba', "UPDATE orders SET status = 'paid'", 'yes'],
+    ['dba', 'DELETE FROM orders', 'no-delete-without-where'],
+    ['dba', 'TRUNCATE orders', 'yes'],
+    // Definitions and rights.
+    ['dev', 'CREATE TABLE t (a int)', 'no policy'],
+    ['dev', 'SELECT * INTO t FROM orders', 'no policy'],
+    ['dev', 'GRANT SELECT ON orders TO public', 'no policy'],
+    ['dev', 'SET ROLE postgres', 'no policy'],
+    ['dev', 'VACUUM orders', 'no policy'],
+    ['dba', 'CREATE INDEX ON orders (status)', 'yes'],
+    ['dba', 'GRANT SELECT ON orders TO public', 'yes'],
+    ['dba', 'VACUUM orders', 'yes'],
+    ['agent of a dba', 'DROP TABLE orders', 'agents-read-only'],
+    // The session.
+    ['dev', 'BEGIN; SELECT * FROM orders; COMMIT', 'yes'],
+    ['dev', "SET statement_timeout = '5s'", 'yes'],
+    ['dev', 'LISTEN orders_changed', 'yes'],
+    ['dev', 'LOCK TABLE orders IN ACCESS SHARE MODE', 'yes'],
+    ['agent', 'BEGIN', 'yes'],
+    ['agent', "SET statement_timeout = '5s'", 'yes'],
+    ['agent', 'LOCK TABLE orders', 'no policy'],
+    // What cannot be seen into.
+    ['dev', 'DO $$ BEGIN DELETE FROM orders; END $$', 'nothing-opaque'],
+    ['dev', 'SELECT FROM WHERE', 'nothing-opaque'],
+    ['dev', "SELECT query_to_xml('DELETE FROM orders', true, true, '')", 'nothing-opaque'],
+    ['dev', 'SELECT total_of(id) FROM orders', 'no-unknown-code'],
+    ['dev', "COPY orders TO PROGRAM 'cat'", 'no-programs'],
+    ['dev', "COPY orders TO '/tmp/orders'", 'no-server-files'],
+    ['dev', "SELECT pg_read_file('/etc/passwd')", 'no-server-files'],
+    ['dev', 'SELECT pg_terminate_backend(1)', 'no policy'],
+    ['dba', 'DO $$ BEGIN PERFORM 1; END $$', 'yes'],
+    ['dba', "SELECT pg_read_file('/etc/passwd')", 'yes'],
+    ['dba', "COPY orders TO PROGRAM 'cat'", 'no-programs'],
+    ['dba', "SELECT * FROM public.dblink('host=x', 'SELECT 1') AS t(a int)", 'no-dangerous-functions'],
+    // Those who have no business in the shop.
+    ['auditor', 'SELECT 1', 'no policy'],
+    ['approver', 'SELECT * FROM orders', 'no policy'],
+    ['nobody', 'SELECT 1', 'no policy'],
+  ])('%s, %s: %s', (who, statement, expected) => {
+    expect(verdict(who, statement)).toBe(expected);
+  });
+
+  test('a developer reads no other target, an administrator does', () => {
+    expect(verdict('dev', 'SELECT 1', 'ledger')).toBe('no policy');
+    expect(verdict('dba', 'SELECT 1', 'ledger')).toBe('yes');
+  });
+
+  test('every refusal by a policy says what to do', () => {
+    const refused = [
+      decide('dev', 'DELETE FROM orders'),
+      decide('dev', 'DELETE FROM payments WHERE id = 1'),
+      decide('agent', 'TABLE payments'),
+    ];
+
+    expect(refused[0]?.message).toContain('WHERE id = 42');
+    expect(refused[1]?.message).toContain('Ask a database administrator');
+    expect(refused[2]?.message).toContain('public.orders');
+  });
+});
+
+test.each<[Who, boolean, number | undefined, number | undefined]>([
+  ['dev', true, 30, 480],
+  ['dba', true, 30, 480],
+  ['agent', true, 5, 60],
+  ['agent of a dba', true, 5, 60],
+  ['approver', false, undefined, undefined],
+  ['auditor', false, undefined, undefined],
+  ['nobody', false, undefined, undefined],
+])('%s opens a session: %s, idle for %s minutes, for %s minutes in all', (who, opens, idle, max) => {
+  const decision = engine.decide(input({ principal: people[who], command: undefined }));
+
+  expect(decision.effect).toBe(opens ? 'allow' : 'deny');
+  expect(decision.idleTimeoutMs).toBe(idle === undefined ? undefined : idle * 60_000);
+  expect(decision.maxSessionMs).toBe(max === undefined ? undefined : max * 60_000);
+});
+
+test.each<[string, Who[]]>([
+  ['sessions:list', ['dba', 'agent of a dba', 'approver', 'auditor']],
+  ['sessions:kill', ['dba', 'approver']],
+  ['tickets:create', ['dev', 'dba', 'agent', 'agent of a dba', 'agent with a developer’s groups only']],
+])('%s is for %s alone', (action, permitted) => {
+  const context = { sourceAddress: '192.0.2.7', now: 0 };
+
+  const may = everybody.filter(
+    who => engine.permits({ principal: people[who], action, context }).effect === 'allow',
+  );
+
+  expect(may.sort()).toEqual([...permitted].sort());
+});

@@ -6,7 +6,7 @@ import type { Outcome } from './postgres-regress.ts';
 
 /**
  * One test, both ways. `same`: both as PostgreSQL expects, or both otherwise and alike to the byte.
- * `excepted`: they differ in listed lines only. `different`: they differ otherwise. `stale`: listed as an
+ * `excepted`: they differ as an exception says. `different`: they differ otherwise. `stale`: listed as an
  * exception and yet the same, so that the list has to lose it.
  */
 export interface Row {
@@ -39,13 +39,19 @@ export function compareRuns(
       return { ...row, verdict: exception === undefined ? 'same' : 'stale', diff: '' };
     }
     const difference = diff(a?.output ?? '', b?.output ?? '');
-    const listed =
-      exception !== undefined &&
-      a !== undefined &&
-      b !== undefined &&
-      changedLines(difference).every(line => exception.lines.some(pattern => pattern.test(line)));
+    const bothRan = a !== undefined && b !== undefined;
+    const listed = bothRan && exception !== undefined && excuses(exception, changedLines(difference));
     return { ...row, verdict: listed ? 'excepted' : 'different', diff: difference };
   });
+}
+
+/** Whether an exception covers every line that differs, and its own cause is among them. */
+function excuses({ because, says }: Exception, lines: readonly string[]): boolean {
+  const reports = lines.filter(line => /^(?:ERROR|FATAL|PANIC|WARNING|psql|connection|SSL)\b/.test(line));
+  return (
+    lines.some(line => because.test(line)) &&
+    reports.every(line => [because, ...says].some(pattern => pattern.test(line)))
+  );
 }
 
 /** pg_regress knows several right answers to some tests, so two passes are alike whatever they printed. */

@@ -16,6 +16,8 @@ export interface Destination {
 /** An open way to a destination. */
 export interface Passage extends AsyncDisposable {
   readonly route: Route;
+  /** What the program in between wrote to its log, as a file. */
+  readonly log?: string;
 }
 
 /** libpq turns TLS on by itself where the server has it; the bare legs say that they have none. */
@@ -41,6 +43,7 @@ async function sallyport(destination: Destination): Promise<Passage> {
   const { host, port, user, password, ca } = gateway;
   return {
     route: { host, port, user, password, database, env: { PGSSLMODE: 'verify-full', PGSSLROOTCERT: ca } },
+    log: gateway.gatewayLog,
     [Symbol.asyncDispose]: () => gateway[Symbol.asyncDispose](),
   };
 }

@@ -2,7 +2,7 @@
  * `npm run conformance:postgres`: PostgreSQL's own regression suite, first direct and then through the
  * gateway, compared test by test.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { freePort } from '#local/ports.ts';
@@ -23,6 +23,7 @@ Exits with 0 when each test comes out the same both ways but for the listed exce
   --only     these tests alone, one after another; most need test_setup first`;
 
 const CACHE = join(import.meta.dirname, '../../.cache');
+const GATEWAY_LOG = join(CACHE, 'conformance-gateway.log');
 
 /** The suite's database. The gateway's target has this name too, since tests reconnect to `:DBNAME`. */
 const DATABASE = 'regression';
@@ -71,11 +72,17 @@ async function leg(plan: Plan, through: PassageName): Promise<Map<string, Outcom
       database: DATABASE,
       folder: folder.path,
     });
-    return await runRegress({ ...plan, folder: folder.path, route: passage.route });
+    try {
+      return await runRegress({ ...plan, folder: folder.path, route: passage.route });
+    } finally {
+      if (passage.log !== undefined) await copyFile(passage.log, GATEWAY_LOG);
+    }
   } finally {
     await server.stop();
   }
 }
+
+const seconds = (ms: number) => `${(ms / 1000).toFixed(0)} s`;
 
 function print(rows: readonly Row[]): void {
   const width = Math.max(...rows.map(row => row.test.length));
@@ -113,9 +120,12 @@ async function main(): Promise<number> {
   };
 
   console.log(`PostgreSQL ${suite.version}, its own regression suite: direct ...`);
+  const began = performance.now();
   const direct = await leg(plan, 'direct');
-  console.log(`... and through ${through}`);
+  const between = performance.now();
+  console.log(`... in ${seconds(between - began)}, and through ${through} ...`);
   const indirect = await leg(plan, through);
+  console.log(`... in ${seconds(performance.now() - between)}`);
 
   await using scratch = await temporaryFolder('diff');
   const rows = compareRuns(direct, indirect, exceptions, unifiedDiff(scratch.path));
@@ -130,7 +140,7 @@ async function main(): Promise<number> {
     const report = join(CACHE, 'conformance-postgres.diff');
     const text = differences.map(row => `### ${row.test}: ${row.verdict}\n${row.diff}\n`).join('');
     await writeFile(report, text, 'latin1');
-    console.log(`what differs: ${report}`);
+    console.log(`what differs: ${report}, and what the gateway logged: ${GATEWAY_LOG}`);
   }
   return count('different') + count('stale') === 0 ? 0 : 1;
 }

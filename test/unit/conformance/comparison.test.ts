@@ -3,7 +3,12 @@ import { changedLines, compareRuns } from '../../conformance/comparison.ts';
 import { type Outcome, parseVerdicts } from '../../conformance/postgres-regress.ts';
 
 const ran = (ok: boolean, output = '') => new Map<string, Outcome>([['boolean', { ok, output }]]);
-const exception = { test: 'boolean', reason: 'it is so', lines: [/^ERROR: {2}sallyport/] };
+const exception = {
+  test: 'boolean',
+  reason: 'it is so',
+  because: /^ERROR: {2}refused$/,
+  says: [/^ERROR: {2}no such row$/],
+};
 const replaced = (before: string, after: string) => `--- direct\t1\n+++ through\t2\n-${before}\n+${after}\n`;
 const verdict = (...args: Parameters<typeof compareRuns>) => compareRuns(...args).map(row => row.verdict);
 
@@ -21,13 +26,22 @@ describe('comparing two runs of the regression suite', () => {
     expect(verdict(ran(true, 'a'), ran(false, 'b'), [], replaced)).toEqual(['different']);
   });
 
-  test('an exception excuses the lines it lists and no other', () => {
-    const listed = ran(false, 'ERROR:  sallyport: refused');
-    const other = ran(false, 'ERROR:  out of memory');
-    const direct = ran(true, 'ERROR:  sallyport would have refused');
+  test('an exception excuses its cause, what it says may follow, and rows', () => {
+    const direct = ran(true, 'ERROR:  no such row');
 
-    expect(verdict(direct, listed, [exception], replaced)).toEqual(['excepted']);
-    expect(verdict(direct, other, [exception], replaced)).toEqual(['different']);
+    expect(verdict(direct, ran(false, 'ERROR:  refused'), [exception], replaced)).toEqual(['excepted']);
+    expect(verdict(direct, ran(false, 'ERROR:  refused\n+ 17'), [exception], replaced)).toEqual(['excepted']);
+  });
+
+  test('an exception excuses neither another error nor a difference without its cause', () => {
+    const direct = ran(true, '1');
+    const another = ran(false, 'ERROR:  refused\n+ERROR:  out of memory');
+    const lost = ran(false, 'ERROR:  refused\n+connection to server was lost');
+
+    expect(verdict(direct, another, [exception], replaced)).toEqual(['different']);
+    expect(verdict(direct, lost, [exception], replaced)).toEqual(['different']);
+    expect(verdict(direct, ran(false, 'ERROR:  no such row'), [exception], replaced)).toEqual(['different']);
+    expect(verdict(direct, ran(false, '2'), [exception], replaced)).toEqual(['different']);
   });
 
   test('an exception that is not needed is reported', () => {

@@ -1,6 +1,7 @@
 /** What `npm start` shows when everything serves: lines to paste. */
 import { existsSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
+import { ownReadyFile } from './announce.ts';
 import { agent, people } from './people.ts';
 import type { ReadyFile } from './ready-file.ts';
 
@@ -17,17 +18,19 @@ export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
   const short = (path: string) => shortest(path, context.cwd);
   const { postgres, ca } = ready.gateway;
   const token = (who: string) => `$(cat ${quote(short(join(ready.paths.data, 'people', who)))})`;
+  const here = short(ready.paths.data) === ready.paths.data ? '' : ', in this folder';
+  const readyFile = ownReadyFile(ready.paths.data);
+  const usual = readyFile === join(context.cwd, '.sallyport', 'ready.json');
   const lines = [
     '',
     `Sallyport is running (${context.seconds}). Everything listens on this machine only.`,
     '',
-    'In another terminal, once:',
+    `In another terminal${here}, once:`,
+    ...(usual ? [] : [`  export SALLYPORT_READY_FILE=${quote(short(readyFile))}`]),
     `  export PGHOST=localhost PGPORT=${postgres.port} PGDATABASE=shop PGSSLMODE=verify-full PGSSLROOTCERT=${quote(short(ca))}`,
     '',
     'Then sign in; the password is an access token:',
-    ...clients.map(
-      ({ subject, about }) => `  PGPASSWORD=${token(subject)} psql -U ${subject.padEnd(6)} # ${about}`,
-    ),
+    ...clients.map(({ subject, about }) => `  PGPASSWORD=${token(subject)} psql -U ${subject}   # ${about}`),
     '',
     'Try as dev:',
     '  SELECT name, email FROM customers LIMIT 3;             -- a read',
@@ -38,8 +41,8 @@ export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
     'See what was recorded, and end a session that is open:',
     '  npm run sallyport -- sessions',
     '  npm run sallyport -- replay ID',
-    '  npm run sallyport -- sessions --live',
-    '  npm run sallyport -- kill ID --reason "wrong table"',
+    '  npm run sallyport -- sessions --live --as dba',
+    '  npm run sallyport -- kill ID --as dba --reason "wrong table"',
     '',
     `Policies, targets and masks are in ${short(ready.paths.config)}; what you save there takes effect at once.`,
     `Data and logs stay in ${short(ready.paths.data)}. Ctrl-C ends everything.`,

@@ -1,0 +1,54 @@
+import { describe, expect, test } from '@jest/globals';
+import type { ReadyFile } from '#local/ready-file.ts';
+import { renderScreen } from '#local/screen.ts';
+
+const ready = (data: string): ReadyFile => ({
+  gateway: {
+    postgres: { host: '127.0.0.1', port: 15432 },
+    ca: `${data}/pki/ca.pem`,
+    health: 'http://127.0.0.1:15401',
+    pid: 1,
+  },
+  people: {},
+  targets: {},
+  control: { url: '' },
+  identity: { issuer: '', audience: '', jwksUri: '' },
+  aws: { endpoint: '', region: '', accessKeyId: '', secretAccessKey: '', tables: {} },
+  paths: {
+    data,
+    config: '/home/ada/sallyport/config',
+    recordings: `${data}/recordings`,
+    spool: '',
+    postgresLog: '',
+    gatewayLog: '',
+  },
+});
+const context = { cwd: '/home/ada/sallyport', path: '/nowhere', seconds: '4.2 s' };
+
+describe('the screen of npm start', () => {
+  test('writes paths as short as they can be typed in the folder it was started in', () => {
+    const screen = renderScreen(ready('/home/ada/sallyport/.sallyport'), context);
+
+    expect(screen).toContain('In another terminal, in this folder, once:');
+    expect(screen).toContain('PGSSLROOTCERT=.sallyport/pki/ca.pem');
+    expect(screen).not.toContain('SALLYPORT_READY_FILE');
+  });
+
+  test('tells the command line tool where the data is when it is elsewhere', () => {
+    const screen = renderScreen(ready('/srv/a'), context);
+
+    expect(screen).toContain('export SALLYPORT_READY_FILE=/srv/a/ready.json');
+    expect(screen).toContain('$(cat /srv/a/people/dev)');
+  });
+
+  test('quotes paths that a shell would take apart', () => {
+    const screen = renderScreen(ready("/srv/it's mine"), context);
+
+    expect(screen).toContain(`PGSSLROOTCERT='/srv/it'\\''s mine/pki/ca.pem'`);
+  });
+
+  test('says how to get psql where there is none', () => {
+    expect(renderScreen(ready('/srv/a'), context)).toContain('apt-get install postgresql-client');
+    expect(renderScreen(ready('/srv/a'), { ...context, path: '/usr/bin' })).not.toContain('There is no psql');
+  });
+});

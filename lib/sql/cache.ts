@@ -7,12 +7,11 @@ export interface SqlReaderLimits {
   /** Bytes of keys and, roughly, facts that are kept. */
   readonly bytes: number;
   readonly entries: number;
+  /** Combinations of settings that are told apart; past that many everything is forgotten. */
+  readonly settings: number;
 }
 
-const defaultLimits: SqlReaderLimits = { bytes: 32 << 20, entries: 50_000 };
-
-/** Settings are told apart by a number in the key; past this many everything is forgotten. */
-const maxSettings = 10_000;
+const defaultLimits: SqlReaderLimits = { bytes: 32 << 20, entries: 50_000, settings: 10_000 };
 
 interface Settings {
   readonly id: number;
@@ -52,8 +51,8 @@ export class SqlReader {
   readonly #settings = new Map<string, Settings>();
   #nextId = 1;
 
-  constructor(limits: SqlReaderLimits = defaultLimits) {
-    this.#limits = limits;
+  constructor(limits: Partial<SqlReaderLimits> = {}) {
+    this.#limits = { ...defaultLimits, ...limits };
   }
 
   get entries(): number {
@@ -147,7 +146,7 @@ export class SqlReader {
     const key = JSON.stringify(values.map(value => value ?? null));
     let settings = this.#settings.get(key);
     if (settings === undefined) {
-      if (this.#settings.size >= maxSettings) this.#forget();
+      if (this.#settings.size >= this.#limits.settings) this.#forget();
       settings = { id: this.#nextId, cutSafely: isCutSafely(clientEncoding) };
       this.#nextId = (this.#nextId + 1) & 0xff_ffff;
       this.#settings.set(key, settings);

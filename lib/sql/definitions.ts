@@ -156,7 +156,8 @@ function define(type: string, { actions, names = [] }: Definition): NodeReader {
     for (const action of all) collector.add(action, wholeSchemas ? objects.map(one => `${one}.*`) : objects);
     if (all.includes('role')) collector.writes = true;
     if (all.includes('role') || inSearchPath.has(kind) || type === 'DropOwnedStmt') collector.settings = true;
-    walker.fields(type, body, { ...scope, actions: all }, names);
+    // A setting that is kept for sessions to come says nothing of this one.
+    walker.fields(type, body, { ...scope, actions: all }, [...names, 'setstmt']);
   };
 }
 

@@ -42,11 +42,14 @@ function plainRefusal(error: AwsError): AwsAnswer {
   };
 }
 
-function translate(error: unknown): AwsError {
-  if (error instanceof SigV4Error)
-    return new AwsError(`com.amazon.coral.service#${errorNames[error.reason]}`, error.message);
-  if (error instanceof BodyTooLarge)
+function translate(error: unknown, refusalStatus: number): AwsError {
+  if (error instanceof SigV4Error) {
+    const name = errorNames[error.reason];
+    return new AwsError(`com.amazon.coral.service#${name}`, error.message, refusalStatus);
+  }
+  if (error instanceof BodyTooLarge) {
     return new AwsError('RequestEntityTooLargeException', 'The request is too large.', 413);
+  }
   return toAwsError(error);
 }
 
@@ -85,15 +88,14 @@ export function createAwsPort(options: AwsPortOptions): Server {
         throw unknownOperation(`This stand-in has no such operation of '${signature.service}'.`);
       const denied = roles.firstDenied(role, call.permissions);
       if (denied !== undefined) {
-        const who = roleArn(role, accountId);
-        throw new AwsError(
-          'AccessDeniedException',
-          `User: ${who} is not authorized to perform: ${denied.action} on resource: ${denied.resource}`,
-        );
+        const who = `User: ${roleArn(role, accountId)}`;
+        const what = `${denied.action} on resource: ${denied.resource}`;
+        const message = `${who} is not authorized to perform: ${what}`;
+        throw new AwsError('AccessDeniedException', message, service.refusalStatus);
       }
       return await withFault(faults.take(signature.service, call.operation), () => call.run(), stopped);
     } catch (error) {
-      const refusal = translate(error);
+      const refusal = translate(error, service?.refusalStatus ?? 400);
       return service === undefined ? plainRefusal(refusal) : service.refuse(refusal);
     }
   }

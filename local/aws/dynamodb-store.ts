@@ -75,7 +75,10 @@ export class DynamoStore {
     });
     base.tableDb.awsAccountId = options.accountId;
     base.tableDb.awsRegion = options.region;
-    await base.db.open();
+    await base.db.open().catch((error: Error & { cause?: { code?: unknown } }) => {
+      if (error.cause?.code !== 'LEVEL_LOCKED') throw error;
+      throw new Error(`${options.path} is in use by another process`, { cause: error.cause });
+    });
     const store = new DynamoStore(base);
     await store.#finishTableChanges();
     return store;

@@ -52,6 +52,8 @@ const on = (action: string, table: unknown): Permission => ({
   resource: typeof table === 'string' ? table : '',
 });
 
+const invalid = (message: string) => new AwsError('ValidationException', message);
+
 /** Batches need the permission of the batch, on every table. */
 const onTables = (action: string, input: JsonObject): readonly Permission[] => {
   const tables = Object.keys((input['RequestItems'] ?? {}) as object);
@@ -97,6 +99,7 @@ function operationsOf(store: DynamoStore, clock: () => number): Readonly<Record<
     permissions: input => [on(name, input['TableName'])],
     run: input => store.changeTable(action, store.validate(validation, input)),
   });
+  const scanning = reading('Scan', scan, scanValidation);
   return {
     CreateTable: table('CreateTable', createTable, createTableValidation),
     DeleteTable: {
@@ -112,7 +115,16 @@ function operationsOf(store: DynamoStore, clock: () => number): Readonly<Record<
     ListTables: reading('ListTables', listTables, listTablesValidation),
     GetItem: reading('GetItem', getItem, getItemValidation),
     Query: reading('Query', query, queryValidation),
-    Scan: reading('Scan', scan, scanValidation),
+    Scan: {
+      ...scanning,
+      run: ({ ConsistentRead: consistent, ...input }) => {
+        // Every read here is consistent; dynalite does not know the member.
+        if (consistent === true && input['IndexName'] !== undefined) {
+          throw invalid('Consistent reads are not supported on global secondary indexes');
+        }
+        return scanning.run(input);
+      },
+    },
     BatchGetItem: {
       ...reading('BatchGetItem', batchGetItem, batchGetItemValidation),
       permissions: input => onTables('BatchGetItem', input),

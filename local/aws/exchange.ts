@@ -6,16 +6,21 @@ export class BodyTooLarge extends Error {
   override readonly name = 'BodyTooLarge';
 }
 
-/** @throws {BodyTooLarge} as soon as it is known; the rest of the body is then not read. */
+/** What is read and thrown away past a limit, so that the client gets to hear of it instead of a reset. */
+const maxDiscardedBytes = 64 * 1024 * 1024;
+
+/** @throws {BodyTooLarge} in bounded memory and, for absurd lengths, at once. */
 export async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBytes) throw new BodyTooLarge();
+  if (Number(request.headers['content-length'] ?? 0) > maxBytes + maxDiscardedBytes) throw new BodyTooLarge();
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > maxBytes) throw new BodyTooLarge();
-    chunks.push(chunk);
+    if (bytes <= maxBytes) chunks.push(chunk);
+    else if (bytes > maxBytes + maxDiscardedBytes) throw new BodyTooLarge();
+    else chunks.length = 0;
   }
+  if (bytes > maxBytes) throw new BodyTooLarge();
   return Buffer.concat(chunks, bytes);
 }
 

@@ -44,6 +44,7 @@ export function jsonService(options: JsonServiceOptions): AwsService {
   return {
     signingName: options.signingName,
     maxBodyBytes: options.maxBodyBytes,
+    refusalStatus: 400,
     accept(request) {
       const [prefix, name = '', ...rest] = (request.headers['x-amz-target'] ?? '').split('.');
       if (request.method !== 'POST' || prefix !== options.targetPrefix || rest.length > 0) return undefined;

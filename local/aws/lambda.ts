@@ -78,6 +78,7 @@ export function lambdaService(options: LambdaOptions): AwsService {
   return {
     signingName: 'lambda',
     maxBodyBytes: maxRequestBytes,
+    refusalStatus: 403,
     accept(request) {
       const name = functionName(request.path);
       if (name === undefined || request.method !== 'POST') return undefined;

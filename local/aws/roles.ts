@@ -29,9 +29,10 @@ export interface RoleTable {
 }
 
 function pattern(entry: string): RegExp {
-  const withResource = entry.includes(' ') ? entry : `${entry} *`;
-  const source = withResource.replace(/[\\^$.|?+()[\]{}]/g, '\\$&').replace(/\*+/g, '.*');
-  return new RegExp(`^${source}$`, 's');
+  const [action = '', resource = '*'] = entry.split(' ', 2);
+  const source = (text: string, any: string) =>
+    text.replace(/[\\^$.|?+()[\]{}]/g, '\\$&').replace(/\*+/g, any);
+  return new RegExp(`^${source(action, '[^ ]*')} ${source(resource, '.*')}$`, 's');
 }
 
 /** @throws {TypeError} when two roles share a name or an access key. */

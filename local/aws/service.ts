@@ -37,6 +37,8 @@ export interface AwsService {
   /** The service name in the credential scope: `dynamodb`. */
   readonly signingName: string;
   readonly maxBodyBytes: number;
+  /** With which status it refuses whom it does not know or does not permit: JSON services 400, REST ones 403. */
+  readonly refusalStatus: 400 | 403;
   /** @returns nothing when there is no such operation. @throws {AwsError} when the request makes no sense. */
   accept(request: AwsRequest): Call | undefined;
   /** An error in the service's wire format. */

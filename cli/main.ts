@@ -34,6 +34,12 @@ program.addCommand(completionCommand(program));
 // commander hands settings down only to commands that it made itself.
 for (const command of program.commands) command.exitOverride();
 
+// Whoever reads may have seen enough: `sallyport replay … | head`.
+process.stdout.on('error', error => {
+  if ('code' in error && error.code === 'EPIPE') process.exit();
+  throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, InvalidArgumentError } from 'commander';
 import { type Io, processIo } from '#cli/io.ts';
@@ -64,6 +65,7 @@ Exit codes: 0 shown, 1 the recording does not hold or there is none, 2 the comma
           atNs = Math.max(atNs, until);
         }
         if (event.kind === 'fault') process.exitCode = 1;
+        if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
         io.out(options.json ? `${JSON.stringify(event)}\n` : printer.print(event));
       }
     });

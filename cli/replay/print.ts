@@ -2,9 +2,10 @@ import type { ResultShown, ServerMessage, TranscriptEvent, Value } from '#cli/re
 import { line, lines } from '#cli/terminal-safe.ts';
 import { duration, size } from '#cli/units.ts';
 
-/** Characters of one value that a table of rows shows. */
+/** Characters that are shown of a value in a table, of a bound value, of a message. JSON has all of them. */
 const maxCell = 60;
 const maxBound = 200;
+const maxMessage = 500;
 
 /** Turns events into text for people. Knows who the session is of from its open event. */
 export class TranscriptPrinter {
@@ -109,7 +110,7 @@ function printResult(result: ResultShown, out: string[]): void {
 
 function message({ severity, code, message: text, detail, hint }: ServerMessage): string[] {
   return [
-    `  ${line(`${severity} ${code}: ${text}`)}`,
+    `  ${shorten(line(`${severity} ${code}: ${text}`), maxMessage)}`,
     ...(detail === undefined ? [] : [`    detail: ${line(detail)}`]),
     ...(hint === undefined ? [] : [`    hint: ${line(hint)}`]),
   ];

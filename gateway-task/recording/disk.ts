@@ -35,3 +35,8 @@ export function syncDirectory(disk: Disk, directory: string): void {
     disk.closeSync(fd);
   }
 }
+
+/** The `code` of what a call of the system threw: `ENOSPC`. */
+export function codeOf(cause: unknown): unknown {
+  return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
+}

@@ -5,7 +5,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { OpenRecord, SessionHead } from '#lib/evidence/session.ts';
 import { Backlog } from './backlog.ts';
 import { tagBytes } from './block.ts';
-import { type Disk, realDisk } from './disk.ts';
+import { codeOf, type Disk, realDisk } from './disk.ts';
 import { GatherPool } from './gather.ts';
 import { type Intake, JournaledSession } from './journaled-session.ts';
 import { OpenSessions } from './open-sessions.ts';
@@ -97,15 +97,17 @@ export class Journal {
     const dir = join(options.dir, name);
     // Until it is locked, a shipper would take the folder for one whose task is over: it passes over dots.
     const unlocked = join(options.dir, `.${name}`);
+    let lock: ProcessLock | undefined;
     try {
       await mkdir(unlocked, { recursive: true, mode: 0o700 });
-      const lock = ProcessLock.take(join(unlocked, writerLockName));
+      lock = ProcessLock.take(join(unlocked, writerLockName));
       if (lock === undefined) throw new Error('another process holds the lock of a folder just made');
       await rename(unlocked, dir);
       const journal = new Journal(options, dir, lock);
       journal.#reserve.hold();
       return journal;
     } catch (cause) {
+      lock?.release();
       throw unavailable(cause);
     }
   }
@@ -368,7 +370,8 @@ function tell(waiting: readonly Then[], failure: SallyportError | undefined): vo
 }
 
 function isFull(cause: unknown): boolean {
-  return cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT');
+  const code = codeOf(cause);
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 function unavailable(cause: unknown): SallyportError {

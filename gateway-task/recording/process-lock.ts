@@ -36,5 +36,5 @@ export class ProcessLock {
 
 /** SQLITE_BUSY, https://www.sqlite.org/rescode.html#busy */
 function isBusy(cause: unknown): boolean {
-  return cause instanceof Error && 'errcode' in cause && cause.errcode === 5;
+  return typeof cause === 'object' && cause !== null && 'errcode' in cause && cause.errcode === 5;
 }

@@ -4,6 +4,7 @@ import { EvidenceFault } from '#lib/evidence/fault.ts';
 import { manifestFileName } from '#lib/evidence/manifest.ts';
 import { readSegment, segmentFilePattern, sha256 } from '#lib/evidence/segment.ts';
 import { noTotals, type Totals } from '#lib/evidence/totals.ts';
+import { codeOf } from '../disk.ts';
 
 /** How far a session's recording has come. */
 export interface Progress {
@@ -50,7 +51,7 @@ function namesIn(dir: string): string[] {
   try {
     return readdirSync(dir);
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return [];
+    if (codeOf(cause) === 'ENOENT') return [];
     throw cause;
   }
 }

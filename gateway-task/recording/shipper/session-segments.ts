@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { EvidenceFault } from '#lib/evidence/fault.ts';
+import { EvidenceFault } from '#lib/evidence/fault.ts';
 import { recordTypes } from '#lib/evidence/record.ts';
 import { segmentBytes, segmentMs } from '#lib/evidence/segment.ts';
 import { count, type Totals } from '#lib/evidence/totals.ts';
@@ -138,14 +138,10 @@ export class SessionSegments {
     try {
       sealSession(this.#dir, this.#options.fsync);
     } catch (cause) {
-      if (!isFault(cause)) throw cause;
+      if (!(cause instanceof EvidenceFault)) throw cause;
       // Readers will miss the manifest and name what is wrong; the next session must not wait for this one.
       this.#options.onFault('a session cannot be given a manifest', cause);
     }
     this.#done = true;
   }
-}
-
-function isFault(cause: unknown): cause is EvidenceFault {
-  return cause instanceof Error && cause.name === 'EvidenceFault';
 }

@@ -3,8 +3,7 @@
  * time in each, more of them under load, a cold start when one is needed. A function that crashes or runs out
  * of time takes its worker along, and nobody else.
  */
-import { Worker } from 'node:worker_threads';
-import type { Invocation, LambdaError, Outcome, RuntimeData } from './lambda-runtime.ts';
+import { type InvokeResult, Sandbox } from './lambda-sandbox.ts';
 import { AwsError } from './service.ts';
 
 export interface HostedFunction {
@@ -19,13 +18,6 @@ export interface HostedFunction {
   readonly memoryMb?: number;
   /** How many invocations run at once; more wait. Default 4. */
   readonly concurrency?: number;
-}
-
-export interface InvokeResult {
-  /** JSON: what the handler returned, or a {@link LambdaError}. */
-  readonly payload: string;
-  /** The handler failed, crashed or ran out of time. */
-  readonly failed: boolean;
 }
 
 export interface LambdaHost {
@@ -51,14 +43,12 @@ const defaults = { timeoutMs: 30_000, memoryMb: 256, concurrency: 4 };
 /** Invocations of one function that may wait; AWS throttles too. */
 const maxWaiting = 1000;
 
-const failure = (error: LambdaError): InvokeResult => ({ failed: true, payload: JSON.stringify(error) });
-
-/** The pool of one function. */
+/** The sandboxes of one function. */
 class FunctionPool {
   readonly #spec: Required<HostedFunction>;
   readonly #options: LambdaHostOptions;
-  readonly #idle: Worker[] = [];
-  readonly #all = new Set<Worker>();
+  readonly #idle: Sandbox[] = [];
+  readonly #all = new Set<Sandbox>();
   readonly #waiting: (() => void)[] = [];
   #running = 0;
   #stopped = false;
@@ -72,109 +62,67 @@ class FunctionPool {
     await this.#takeSlot();
     try {
       if (this.#stopped) throw new AwsError('ServiceException', 'The host is stopped.', 500);
-      const worker = this.#idle.pop() ?? this.#start();
-      const result = await this.#run(worker, { requestId, event, timeoutMs: this.#spec.timeoutMs });
-      if (this.#all.has(worker)) this.#idle.push(worker);
+      const sandbox = this.#takeIdle() ?? this.#start();
+      const result = await sandbox.invoke({ requestId, event, timeoutMs: this.#spec.timeoutMs });
+      if (sandbox.alive) this.#idle.push(sandbox);
+      else this.#all.delete(sandbox);
       return result;
     } finally {
-      this.#running -= 1;
-      this.#waiting.shift()?.();
+      this.#freeSlot();
     }
   }
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await Promise.all([...this.#all].map(worker => worker.terminate()));
+    await Promise.all([...this.#all].map(sandbox => sandbox.stop()));
   }
 
+  /** A slot that is freed goes to whoever waits, so that nobody slips in between. */
   async #takeSlot(): Promise<void> {
-    if (this.#running >= this.#spec.concurrency) {
-      if (this.#waiting.length >= maxWaiting) {
-        throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', 429, {
-          Reason: 'ConcurrentInvocationLimitExceeded',
-        });
-      }
-      await new Promise<void>(resolve => this.#waiting.push(resolve));
+    if (this.#running < this.#spec.concurrency) {
+      this.#running += 1;
+      return;
     }
-    this.#running += 1;
+    if (this.#waiting.length >= maxWaiting) {
+      const members = { Reason: 'ConcurrentInvocationLimitExceeded' };
+      throw new AwsError('TooManyRequestsException', 'Rate Exceeded.', 429, members);
+    }
+    await new Promise<void>(resolve => this.#waiting.push(resolve));
   }
 
-  #start(): Worker {
+  #freeSlot(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#running -= 1;
+    else next();
+  }
+
+  /** One that crashed while it was idle is forgotten here. */
+  #takeIdle(): Sandbox | undefined {
+    for (let sandbox = this.#idle.pop(); sandbox !== undefined; sandbox = this.#idle.pop()) {
+      if (sandbox.alive) return sandbox;
+      this.#all.delete(sandbox);
+    }
+    return undefined;
+  }
+
+  #start(): Sandbox {
     const { name, file, env, memoryMb } = this.#spec;
-    const functionArn = `arn:aws:lambda:${this.#options.region}:${this.#options.accountId}:function:${name}`;
-    const worker = new Worker(new URL('./lambda-runtime.ts', import.meta.url), {
-      name: `lambda ${name}`,
-      workerData: { file, functionName: name, functionArn, memoryMb } satisfies RuntimeData,
+    const { region, accountId, onOutput } = this.#options;
+    const functionArn = `arn:aws:lambda:${region}:${accountId}:function:${name}`;
+    const sandbox = new Sandbox({
+      data: { file, functionName: name, functionArn, memoryMb },
       env: {
         ...env(),
-        AWS_REGION: this.#options.region,
+        AWS_REGION: region,
         AWS_LAMBDA_FUNCTION_NAME: name,
         AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
         AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(memoryMb),
         TZ: ':UTC',
       },
-      // Flags of this process (a test runner's) are not the function's.
-      execArgv: [],
-      resourceLimits: { maxOldGenerationSizeMb: memoryMb },
-      stdout: true,
-      stderr: true,
+      onOutput: text => onOutput?.(name, text),
     });
-    for (const stream of [worker.stdout, worker.stderr]) {
-      stream.setEncoding('utf8').on('data', (text: string) => this.#options.onOutput?.(name, text));
-    }
-    this.#all.add(worker);
-    worker.once('exit', () => {
-      this.#all.delete(worker);
-      const at = this.#idle.indexOf(worker);
-      if (at >= 0) this.#idle.splice(at, 1);
-    });
-    // Whoever invokes hears of it too; an idle worker that fails is only dropped.
-    worker.on('error', () => {});
-    return worker;
-  }
-
-  async #run(worker: Worker, invocation: Invocation): Promise<InvokeResult> {
-    const { promise, resolve } = Promise.withResolvers<InvokeResult>();
-    const onMessage = (outcome: Outcome) =>
-      resolve(
-        outcome.kind === 'value' ? { failed: false, payload: outcome.payload } : failure(outcome.error),
-      );
-    const exitError = (reason: string) =>
-      failure({
-        errorType: 'Runtime.ExitError',
-        errorMessage: `RequestId: ${invocation.requestId} Error: ${reason}`,
-      });
-    const onError = (error: Error & { code?: string }) => {
-      this.#all.delete(worker);
-      resolve(
-        exitError(
-          error.code === 'ERR_WORKER_OUT_OF_MEMORY'
-            ? 'Runtime exited with error: signal: killed'
-            : `Runtime exited: ${error.message}`,
-        ),
-      );
-    };
-    const onExit = (code: number) => resolve(exitError(`Runtime exited with error: exit status ${code}`));
-    const timer = setTimeout(() => {
-      // It must not be used again, and need not have ended for the answer to be given.
-      this.#all.delete(worker);
-      void worker.terminate();
-      const seconds = (invocation.timeoutMs / 1000).toFixed(2);
-      resolve(
-        failure({
-          errorType: 'Sandbox.Timedout',
-          errorMessage: `RequestId: ${invocation.requestId} Error: Task timed out after ${seconds} seconds`,
-        }),
-      );
-    }, invocation.timeoutMs);
-    worker.on('message', onMessage).on('error', onError).on('exit', onExit);
-    worker.postMessage(invocation);
-    try {
-      return await promise;
-    } finally {
-      clearTimeout(timer);
-      worker.off('message', onMessage).off('error', onError).off('exit', onExit);
-    }
+    this.#all.add(sandbox);
+    return sandbox;
   }
 }
 

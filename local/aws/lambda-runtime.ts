@@ -21,6 +21,9 @@ export interface Invocation {
   readonly timeoutMs: number;
 }
 
+/** What the worker says: once that the module is loaded (or cannot be), then one outcome per invocation. */
+export type FromRuntime = { readonly kind: 'loaded' } | Outcome;
+
 export type Outcome =
   /** JSON; what cannot be JSON is `null`, as on AWS. */
   | { readonly kind: 'value'; readonly payload: string }
@@ -77,9 +80,10 @@ if (parentPort !== null) {
   const port = parentPort;
   const data = workerData as RuntimeData;
   const handler = load(data.file);
-  // A handler that cannot be loaded fails every invocation; until one comes, nobody listens to this promise.
-  handler.catch(() => {});
+  const loaded = () => port.postMessage({ kind: 'loaded' } satisfies FromRuntime);
+  // A handler that cannot be loaded fails every invocation.
+  handler.then(loaded, loaded);
   port.on('message', (invocation: Invocation) => {
-    void invoke(handler, data, invocation).then(outcome => port.postMessage(outcome));
+    void invoke(handler, data, invocation).then(outcome => port.postMessage(outcome satisfies FromRuntime));
   });
 }

@@ -44,7 +44,7 @@ beforeAll(async () => {
     roles: [administrator, gateway],
     functions: [
       { name: 'echo', source: join(functions, 'echo.ts'), role: 'administrator' },
-      { name: 'misbehave', source: join(functions, 'misbehave.ts'), role: 'administrator', timeoutMs: 1000 },
+      { name: 'misbehave', source: join(functions, 'misbehave.ts'), role: 'administrator' },
     ],
     routes: [
       { method: 'POST', path: '/echo', function: 'echo', auth: 'none' },
@@ -57,7 +57,7 @@ beforeAll(async () => {
       { method: 'POST', path: '/admin', function: 'echo', auth: 'iam' },
     ],
     jwt: { issuer, audience: ['sallyport', 'other'] },
-    integrationTimeoutMs: 600,
+    integrationTimeoutMs: 4000,
   });
 }, 60_000);
 afterAll(async () => {

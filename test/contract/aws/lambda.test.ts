@@ -32,6 +32,13 @@ beforeAll(async () => {
   );
   const noHandler = join(folder, 'no-handler.mjs');
   await writeFile(noHandler, 'export const other = 1;');
+  const modules = {
+    'ends-at-start': 'process.exit(4);',
+    'ends-when-idle':
+      'export const handler = async () => { setTimeout(() => process.exit(), 50); return "fine"; };',
+    'slow-start': 'await new Promise(r => setTimeout(r, 1500)); export const handler = async () => "fine";',
+  };
+  for (const [name, text] of Object.entries(modules)) await writeFile(join(folder, `${name}.mjs`), text);
   aws = await startAws({
     dataDir: join(folder, 'data'),
     region,
@@ -56,6 +63,12 @@ beforeAll(async () => {
       },
       { name: 'prebuilt', file: prebuilt, role: 'nobody' },
       { name: 'no-handler', file: noHandler, role: 'nobody' },
+      ...Object.keys(modules).map(name => ({
+        name,
+        file: join(folder, `${name}.mjs`),
+        role: 'nobody',
+        timeoutMs: 1000,
+      })),
     ],
   });
 }, 60_000);
@@ -203,6 +216,20 @@ describe('a function that fails', () => {
     const answers = await Promise.all(Array.from({ length: 6 }, () => invoke('misbehave', { act: 'slow' })));
 
     expect(answers.every(({ payload }) => payload['body'] === 'done')).toBe(true);
+  });
+
+  test('one that ends while it is loaded, or between invocations, is noticed', async () => {
+    const atStart = await invoke('ends-at-start', {});
+    const first = await invoke('ends-when-idle', {});
+    await sleep(200);
+    const second = await invoke('ends-when-idle', {});
+
+    expect([atStart.error, atStart.payload['errorType']]).toEqual(['Unhandled', 'Runtime.ExitError']);
+    expect([first.payload, second.payload]).toEqual(['fine', 'fine']);
+  });
+
+  test('loading takes no time from the first invocation', async () => {
+    expect((await invoke('slow-start', {})).payload).toBe('fine');
   });
 });
 

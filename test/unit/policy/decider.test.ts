@@ -51,7 +51,7 @@ describe('a cached decision', () => {
           if (!fresh.has(key)) {
             const context = { database: 'shop', sourceAddress: '192.0.2.7', now };
             const question = input({ command: commands[command], context });
-            fresh.set(key, JSON.stringify(PolicyEngine.load(snapshots[current]!).explain(question).decision));
+            fresh.set(key, JSON.stringify(engines[current]!.explain(question).decision));
           }
           expect(JSON.stringify(decider.decide(commands[command], now))).toBe(fresh.get(key));
         }

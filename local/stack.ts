@@ -5,6 +5,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stop as endEsbuild } from 'esbuild';
 import { bundleGateway } from '#gateway/bundle/bundle.ts';
 import { type TableKey, tableName, tables } from '../infra/tables.ts';
 import { deployment, loadRoles } from './access-keys.ts';
@@ -119,6 +120,8 @@ async function start(
       ? bundleGateway(folder.path('gateway')).then(built => built.main)
       : Promise.resolve(options.gatewayFile),
   );
+  // Everything is built; its process would otherwise stay as long as this one.
+  await endEsbuild();
   await control.putSecret('sallyport/targets/shop', {
     engine: 'postgres',
     host: sample.server.host,

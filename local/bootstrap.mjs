@@ -251,10 +251,25 @@ function go(script, rest) {
 /** Under npm, ends when npm is gone: npm passes signals on, but not its own SIGKILL. */
 function watchParent(child) {
   if (process.env.npm_lifecycle_event === undefined) return;
-  const parent = process.ppid;
+  const before = npmAbove();
   setInterval(() => {
-    if (process.ppid !== parent) child.kill('SIGTERM');
+    if (npmAbove() !== before) child.kill('SIGTERM');
   }, 1000).unref();
+}
+
+/** The processes between here and npm, npm included: there may be a shell between the two. */
+function npmAbove() {
+  const parent = process.ppid;
+  try {
+    // proc(5): number, name in brackets, state, parent. The name may hold anything.
+    const [, name, grandparent] = /^\d+ \((.*)\) \S (\d+)/s.exec(
+      readFileSync(`/proc/${parent}/stat`, 'utf8'),
+    );
+    return ['sh', 'dash', 'bash'].includes(name) ? `${parent} ${grandparent}` : `${parent}`;
+  } catch {
+    // No /proc: macOS, whose shell gives way to the command.
+    return `${parent}`;
+  }
 }
 
 const [script, ...rest] = process.argv.slice(2);

@@ -6,7 +6,7 @@ import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { writePrivateFile } from './files.ts';
-import { placeFor } from './unprivileged.ts';
+import { claimPlace, placeFor, removeForsaken } from './unprivileged.ts';
 
 /** Names in the folder, and what is in each. */
 const parts = {
@@ -72,6 +72,8 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   if (lock === undefined) throw new FolderInUse(root, await ownerOf(at('owner')));
   await writePrivateFile(at('owner'), JSON.stringify({ pid: process.pid }));
   const postgres = await placeFor(at('postgres'));
+  await removeForsaken();
+  if (postgres !== at('postgres')) await claimPlace(postgres, root);
   return {
     root,
     path: at,
@@ -81,6 +83,7 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
         if (part !== 'lock' && part !== 'owner') await rm(at(part), { recursive: true, force: true });
       }
       await rm(postgres, { recursive: true, force: true });
+      if (postgres !== at('postgres')) await claimPlace(postgres, root);
     },
     release: () => lock.close(),
   };
@@ -112,4 +115,5 @@ export async function removeDataFolder(path: string): Promise<void> {
   await folder.reset();
   folder.release();
   await rm(folder.root, { recursive: true, force: true });
+  await removeForsaken();
 }

@@ -3,7 +3,7 @@
  * user id, and what it reads and writes must then lie where that user can get to.
  */
 import { createHash } from 'node:crypto';
-import { chown, mkdir, realpath, stat } from 'node:fs/promises';
+import { chown, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
 export interface RunAs {
@@ -26,6 +26,26 @@ export async function placeFor(wanted: string): Promise<string> {
   if (unprivileged === undefined || (await reachable(wanted))) return wanted;
   const name = createHash('sha256').update(resolve(wanted)).digest('hex').slice(0, 16);
   return join(openPlace, name);
+}
+
+/** In a place under {@link openPlace}: whose it is. */
+const ownerFile = 'belongs-to';
+
+/** Notes that a place holds the state of `folder`. */
+export async function claimPlace(place: string, folder: string): Promise<void> {
+  await mkdir(place, { recursive: true, mode: 0o711 });
+  await writeFile(join(place, ownerFile), folder, { mode: 0o600 });
+}
+
+/** Removes places whose folder is gone: whoever removed it could not know of them. */
+export async function removeForsaken(): Promise<void> {
+  if (unprivileged === undefined) return;
+  for (const name of await readdir(openPlace).catch(() => [])) {
+    const place = join(openPlace, name);
+    const owner = await readFile(join(place, ownerFile), 'utf8').catch(() => undefined);
+    if (owner === undefined || (await stat(owner).catch(() => undefined)) !== undefined) continue;
+    await rm(place, { recursive: true, force: true });
+  }
 }
 
 /** Whether others may pass through every folder down to `path` that exists already. */

@@ -15,6 +15,11 @@ export class Metrics {
     labelNames: ['reason'],
     registers: [this.registry],
   });
+  readonly unrecordedErrors = new Counter({
+    name: 'sallyport_unrecorded_errors_total',
+    help: 'Errors that clients were told of while the journal took nothing.',
+    registers: [this.registry],
+  });
   readonly decisionSeconds = new Histogram({
     name: 'sallyport_decision_seconds',
     help: 'How long policy took to decide a command that it had not decided before.',

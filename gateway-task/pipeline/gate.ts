@@ -162,9 +162,17 @@ export class Gate {
     if (this.#recorder.pressure) this.#forwarder!.waitForRelief();
   }
 
-  /** Writes down an error that the client is told of. */
+  /**
+   * Writes down an error that the client is told of. Never throws: where the journal takes nothing any more,
+   * that is why the session ends, and the recording ends with what it has.
+   */
   recordError(reason: SallyportError): void {
-    this.#recorder.error(JSON.stringify({ code: reason.code, message: reason.message }));
+    try {
+      this.#recorder.error(JSON.stringify({ code: reason.code, message: reason.message }));
+    } catch (fault) {
+      this.#metrics.unrecordedErrors.inc();
+      if (!(fault instanceof SallyportError)) throw fault;
+    }
   }
 
   /** Calls back when all that was forwarded so far has been written to the target. */

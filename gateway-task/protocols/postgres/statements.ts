@@ -1,5 +1,8 @@
 import type { SqlCommand } from './sql-command.ts';
 
+/** So many names of one kind are remembered for a session. */
+const maxNames = 4_096;
+
 /** A Parse, Bind or Close on its way; the server's answers come in the order of the requests. */
 interface Pending {
   readonly kind: 'statement' | 'portal' | 'close-statement' | 'close-portal';
@@ -39,8 +42,11 @@ export class Statements {
       this.#first = 0;
     }
     const names = request.kind.endsWith('statement') ? this.#statements : this.#portals;
-    if (request.command) names.set(request.name, request.command);
-    else names.delete(request.name);
+    names.delete(request.name);
+    if (!request.command) return;
+    names.set(request.name, request.command);
+    // The oldest is forgotten: the server has it still, and is asked when it is used.
+    if (names.size > maxNames) names.delete(names.keys().next().value!);
   }
 
   /** ErrorResponse: the server skips the rest of this pipeline. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { SallyportError } from '#lib/errors.ts';
 import { client, server } from './bytes.ts';
 import { type Rig, startRig } from './rig.ts';
 
@@ -118,6 +119,21 @@ describe('client to server', () => {
     const commands = rig.entries.filter(([kind]) => kind === 'command').map(([, json]) => JSON.parse(json));
     expect(commands[0]).toMatchObject({ kind: 'unread', sha256: null });
     expect(commands[1].sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+});
+
+describe('evidence that cannot be written', () => {
+  test('ends the session in the protocol’s words, and nothing is forwarded', async () => {
+    const failure = new SallyportError('evidenceUnavailable', 'the disk is full');
+    const rig = startRig({ durable: then => setImmediate(() => then(failure)), errorsFail: true });
+
+    await ask(rig, client.query('SELECT 1'));
+    rig.client.end();
+    rig.server.end();
+
+    expect(rig.toServer().length).toBe(0);
+    expect(rig.toClient().toString()).toContain('C53100');
+    expect((await rig.relay.done)?.code).toBe('evidenceUnavailable');
   });
 });
 

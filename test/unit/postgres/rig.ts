@@ -6,6 +6,7 @@ import type { PostgresLeg } from '#gateway/protocols/postgres/dial.ts';
 import { PostgresRelay } from '#gateway/protocols/postgres/relay.ts';
 import type { SessionRecorder } from '#gateway/recording/recorder.ts';
 import type { CommandFacts } from '#lib/command.ts';
+import { SallyportError } from '#lib/errors.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 import type { PolicyEngine } from '#lib/policy/engine.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
@@ -29,8 +30,10 @@ export interface Rig {
 }
 
 export interface RigOptions {
-  readonly durable?: (then: (failure?: never) => void) => void;
+  readonly durable?: (then: (failure?: SallyportError) => void) => void;
   readonly serverVersion?: string;
+  /** The journal takes no errors any more. */
+  readonly errorsFail?: boolean;
 }
 
 export function startRig(options: RigOptions = {}): Rig {
@@ -47,7 +50,7 @@ export function startRig(options: RigOptions = {}): Rig {
   server.on('error', () => {});
 
   const gate = new Gate(
-    fakeRecorder(entries, options.durable ?? (then => setImmediate(then))),
+    fakeRecorder(entries, options),
     { use: () => {}, decide: facts => decisionOf(facts) },
     { expired: () => false, engine: undefined as unknown as PolicyEngine },
     new Metrics(
@@ -141,7 +144,7 @@ function decisionOf(facts: CommandFacts | undefined): Decision {
   return decision;
 }
 
-function fakeRecorder(entries: Entry[], durable: (then: (failure?: never) => void) => void): SessionRecorder {
+function fakeRecorder(entries: Entry[], options: RigOptions): SessionRecorder {
   let sequence = 0;
   const note = (kind: string, content: string): number => {
     const last = entries.at(-1);
@@ -157,10 +160,13 @@ function fakeRecorder(entries: Entry[], durable: (then: (failure?: never) => voi
     serverBytes: chunk => void note('server bytes', Buffer.from(chunk).toString('latin1')),
     command: json => note('command', json),
     decision: json => note('decision', json),
-    error: json => void note('error', json),
+    error: json => {
+      if (options.errorsFail) throw new SallyportError('evidenceUnavailable', 'the disk is full');
+      note('error', json);
+    },
     notice: json => void note('notice', json),
     end: json => void note('end', json),
-    whenDurable: durable,
+    whenDurable: options.durable ?? (then => setImmediate(then)),
     pressure: false,
     onRelief: then => then(),
   };

@@ -6,7 +6,7 @@ import { grammarOf, loadGrammar, majors } from '#lib/sql/grammar.ts';
 import { lexical, mutated, statements, withOtherLiterals } from './fragments.ts';
 import { decided, inShort, reading } from './reading.ts';
 
-beforeAll(() => Promise.all(majors.map(loadGrammar)));
+beforeAll(() => Promise.all(majors.map(loadGrammar)), 60_000);
 
 const bytes = (text: string) => Buffer.from(text);
 
@@ -189,7 +189,7 @@ describe('for any text', () => {
   test('texts that are refused as too complex leave no instance behind', async () => {
     const grammar = await loadGrammar(17);
     const reader = new SqlReader();
-    const deep = Array.from({ length: 12 }, (_, i) => bytes(`SELECT 1${'+1'.repeat(14_000 + i)}`));
+    const deep = Array.from({ length: 4 }, (_, i) => bytes(`SELECT 1${'+1'.repeat(14_000 + i)}`));
 
     for (const text of deep) {
       expect(reader.read(text, reading({ major: 17 })).command.risk.opaque).toBe(true);
@@ -198,7 +198,7 @@ describe('for any text', () => {
     }
 
     expect(grammar.replaced).toBeGreaterThanOrEqual(deep.length);
-  });
+  }, 60_000);
 });
 
 test('every statement that texts are made of can be read', () => {

@@ -3,10 +3,13 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { build } from 'esbuild';
 import { libpgQuery } from '#gateway/bundle/libpg-query.ts';
 import { grammarOf, loadGrammar, majors } from '#lib/sql/grammar.ts';
+
+// A busy machine takes its time to compile and bundle.
+jest.setTimeout(60_000);
 
 const bytes = (text: string) => Buffer.from(text);
 

@@ -4,7 +4,7 @@ import { loadModule, scanSync } from 'pg18';
 import { keyPrefixBytes, Scanner } from '#lib/sql/scanner.ts';
 import { lexical, mutated } from './fragments.ts';
 
-beforeAll(() => loadModule());
+beforeAll(() => loadModule(), 60_000);
 
 const scanner = new Scanner();
 

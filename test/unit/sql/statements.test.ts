@@ -512,7 +512,7 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
 };
 
 describe.each(majors)('PostgreSQL %i', major => {
-  beforeAll(() => loadGrammar(major));
+  beforeAll(() => loadGrammar(major), 60_000);
 
   for (const [suite, rows] of Object.entries(suites)) {
     describe(suite, () => {
@@ -532,7 +532,7 @@ test('there are enough statements to go by', () => {
 });
 
 describe('prepared statements', () => {
-  beforeAll(() => loadGrammar(15));
+  beforeAll(() => loadGrammar(15), 60_000);
 
   test('EXECUTE does what the session prepared under the name', () => {
     const prepared = analyze(Buffer.from('PREPARE p AS DELETE FROM orders'), reading()).effects.prepares;

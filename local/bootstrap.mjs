@@ -4,6 +4,9 @@
  * Plain JavaScript, nothing imported that is not in Node.js 20, since it runs on a fresh clone under whatever
  * Node.js the machine has. It installs the pinned packages when they are missing or out of date, then goes
  * on under the pinned Node.js 24, which is one of them. With nothing to install it costs a hash of one file.
+ *
+ * The scripts say `exec`, so that the shell between npm and here gives way: Debian's would keep a SIGINT that
+ * npm passes on to itself.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';

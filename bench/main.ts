@@ -17,44 +17,53 @@ import { temporaryFolder } from './temporary-folder.ts';
 import { bulk } from './workloads/bulk.ts';
 import { memory, peakMemory } from './workloads/memory.ts';
 import { selectOnly } from './workloads/select-only.ts';
-import { sessions } from './workloads/sessions.ts';
+import { idleSessions, signIns } from './workloads/sessions.ts';
 import { quantities, type Sample, type Workload, type WorkloadContext } from './workloads/workload.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 
-/** In this order: memory of idle sessions before load has grown the heaps, and the peak before it is reset. */
-const workloads: readonly (readonly [Group, readonly Workload[]])[] = [
-  ['sessions', sessions],
+/** In this order: what memory grows by is measured before load has grown the heaps, and their peak at the end. */
+const cold: Plan = [
+  ['sessions', idleSessions],
+  ['memory', memory],
+];
+const warm: Plan = [
+  ['sessions', signIns],
   ['select-only', selectOnly],
   ['bulk', bulk],
-  ['memory', [...peakMemory, ...memory]],
+  ['memory', peakMemory],
 ];
+type Plan = readonly (readonly [Group, readonly Workload[]])[];
 
 const say = (line: string) => process.stderr.write(`${line}\n`);
 
 /** Every load over every leg, leg after leg, again each round; the legs take turns at going first. */
 async function measure(legs: readonly Leg[], options: Options, context: WorkloadContext): Promise<Sample[]> {
   const samples: Sample[] = [];
+  const run = async (plan: Plan) => {
+    for (const [group, loads] of plan) {
+      if (!options.only.includes(group)) continue;
+      for (let round = 1; round <= options.rounds; round++) {
+        const due = loads.filter(workload => round === 1 || !workload.once);
+        if (due.length > 0) say(`${group}, round ${round} of ${options.rounds}`);
+        const turn = [...legs.slice(round % legs.length), ...legs.slice(0, round % legs.length)];
+        for (const workload of due) {
+          for (const leg of turn) {
+            if (workload.needsProxy && leg.pids.length === 0) continue;
+            context.signal.throwIfAborted();
+            const found = await workload.measure(leg, context);
+            samples.push(...found.map(each => ({ ...each, leg: leg.name, round })));
+          }
+        }
+      }
+    }
+  };
+  await run(cold);
   for (const leg of legs) {
     say(`warming up: ${leg.name}`);
     for (const workload of selectOnly) await workload.measure(leg, { ...context, seconds: 1 });
   }
-  for (const [group, loads] of workloads) {
-    if (!options.only.includes(group)) continue;
-    for (let round = 1; round <= options.rounds; round++) {
-      say(`${group}, round ${round} of ${options.rounds}`);
-      const turn = [...legs.slice(round % legs.length), ...legs.slice(0, round % legs.length)];
-      for (const workload of loads) {
-        if (workload.once && round > 1) continue;
-        for (const leg of turn) {
-          if (workload.needsProxy && leg.pids.length === 0) continue;
-          context.signal.throwIfAborted();
-          const found = await workload.measure(leg, context);
-          samples.push(...found.map(each => ({ ...each, leg: leg.name, round })));
-        }
-      }
-    }
-  }
+  await run(warm);
   return samples;
 }
 

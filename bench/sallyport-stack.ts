@@ -1,5 +1,7 @@
 import { appendFile, copyFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { loadConfig } from '#lib/policy/config/load.ts';
+import { formatMistake } from '#lib/policy/config/mistake.ts';
 import { startStack } from '#local/stack.ts';
 import { descendants } from './process-usage.ts';
 
@@ -48,6 +50,10 @@ export interface Sallyport extends AsyncDisposable {
 export async function startSallyport(options: SallyportOptions): Promise<Sallyport> {
   const config = join(options.folder, 'config');
   await writeConfig(config, options);
+  const { mistakes } = loadConfig(config);
+  if (mistakes.length > 0) {
+    throw new Error(mistakes.map(mistake => formatMistake(config, mistake)).join('\n'));
+  }
   const stack = await startStack({
     dataDir: join(options.folder, 'sallyport'),
     config,
@@ -95,15 +101,14 @@ async function writeConfig(config: string, { targets, policies }: SallyportOptio
     for (const file of ['targets.yaml', 'approvals.yaml', 'masks.yaml'])
       await writeFile(join(config, file), '');
   }
-  const names = Object.keys(targets);
-  const scope =
+  const resources =
     policies === 'allow-all'
-      ? ''
-      : `\nwhen { [${names.map(name => `Target::"${name}"`).join(', ')}].contains(resource) }`;
-  await writeFile(
-    join(config, 'policies', 'bench.cedar'),
-    `@id("everything-here")\npermit(principal, action, resource)${scope};\n`,
+      ? ['resource']
+      : Object.keys(targets).map(name => `resource == Target::"${name}"`);
+  const permits = resources.map(
+    (resource, index) => `@id("bench-${index}")\npermit(principal, action, ${resource});\n`,
   );
+  await writeFile(join(config, 'policies', 'bench.cedar'), permits.join(''));
   for (const [name, { database, ca }] of Object.entries(targets)) {
     if (ca !== undefined) await copyFile(ca, join(config, `${name}.pem`));
     const tls = ca === undefined ? { mode: 'disable' } : { mode: 'verify-full', ca: `${name}.pem` };

@@ -77,4 +77,5 @@ const setUp: Workload = {
   },
 };
 
-export const sessions: readonly Workload[] = [idle, setUp];
+export const idleSessions: readonly Workload[] = [idle];
+export const signIns: readonly Workload[] = [setUp];

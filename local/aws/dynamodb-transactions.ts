@@ -15,7 +15,8 @@ import deleteValidation from 'dynalite/validations/deleteItem.js';
 import getValidation from 'dynalite/validations/getItem.js';
 import putValidation from 'dynalite/validations/putItem.js';
 import updateValidation from 'dynalite/validations/updateItem.js';
-import type { Action, DynamoStore, Validation, View } from './dynamodb-store.ts';
+import type { DynamoStore, Validation } from './dynamodb-store.ts';
+import type { Action, View } from './dynamodb-view.ts';
 import type { JsonObject } from './json-protocol.ts';
 import { AwsError } from './service.ts';
 

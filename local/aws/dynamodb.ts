@@ -29,7 +29,7 @@ import putItemValidation from 'dynalite/validations/putItem.js';
 import queryValidation from 'dynalite/validations/query.js';
 import scanValidation from 'dynalite/validations/scan.js';
 import updateItemValidation from 'dynalite/validations/updateItem.js';
-import { type Action, DynamoStore, type DynamoStoreOptions, type Validation } from './dynamodb-store.ts';
+import { DynamoStore, type DynamoStoreOptions, type Validation } from './dynamodb-store.ts';
 import {
   forgetTokens,
   readSteps,
@@ -38,6 +38,7 @@ import {
   transactWriteItems,
 } from './dynamodb-transactions.ts';
 import { describeTimeToLive, forgetTimeToLive, sweepExpired, updateTimeToLive } from './dynamodb-ttl.ts';
+import type { Action } from './dynamodb-view.ts';
 import { type JsonObject, type JsonOperation, jsonService } from './json-protocol.ts';
 import type { Permission } from './roles.ts';
 import { AwsError, type AwsService } from './service.ts';

@@ -122,7 +122,7 @@ export function createHttpApi(options: HttpApiOptions): Server {
     send(response, reply.status, headers, reply.body, clock());
   }
 
-  return createServer({ joinDuplicateHeaders: true }, (request, response) => void handle(request, response));
+  return createServer((request, response) => void handle(request, response));
 }
 
 /** @returns the port that the server got. */

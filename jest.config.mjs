@@ -10,11 +10,12 @@ const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': swc },
+  setupFilesAfterEnv: ['<rootDir>/test/harness/timeout.ts'],
 };
 
 /**
- * Three suites by what they need: `unit` runs anywhere in seconds; `integration` starts real servers and
- * runs stock clients; `long` is the whole of what `integration` runs in a short, seeded form.
+ * Two suites by what they need: `unit` runs anywhere in seconds; `integration` starts real servers and runs
+ * stock clients. `npm run test:long` runs both with SALLYPORT_TEST_LONG=1, which lengthens what is random.
  */
 export default {
   projects: [
@@ -22,9 +23,6 @@ export default {
     {
       ...base,
       displayName: 'integration',
-      globalSetup: '<rootDir>/test/harness/setup.ts',
-      globalTeardown: '<rootDir>/test/harness/teardown.ts',
-      setupFilesAfterEnv: ['<rootDir>/test/harness/timeout.ts'],
       testMatch: ['<rootDir>/test/{contract,integration,fault,end-to-end}/**/*.test.ts'],
     },
   ],

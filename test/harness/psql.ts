@@ -80,19 +80,6 @@ export function gatewayEnv(
   };
 }
 
-/** The same for the sample target itself, past the gateway. */
-export function directEnv(ready: ReadyFile, target = 'shop'): Record<string, string> {
-  const direct = ready.targets[target]?.direct;
-  if (direct === undefined) throw new TypeError(`no sample target ${target}`);
-  return {
-    PGHOST: direct.host,
-    PGPORT: String(direct.port),
-    PGDATABASE: direct.database,
-    PGUSER: direct.user,
-    PGPASSWORD: direct.password,
-  };
-}
-
 /**
  * Debian's psql 15 without a start-up file, unaligned, tuples only: what it prints is easily compared.
  *

@@ -1,4 +1,4 @@
-/** Real servers on a busy machine: a test that takes longer than this hangs. */
+/** Long enough for a busy machine: a test that takes longer hangs. */
 import { jest } from '@jest/globals';
 
 jest.setTimeout(60_000);

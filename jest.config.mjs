@@ -15,7 +15,7 @@ const base = {
 
 /**
  * Two suites by what they need: `unit` runs anywhere in seconds; `integration` starts real servers and runs
- * stock clients. `npm run test:long` runs both with SALLYPORT_TEST_LONG=1, which lengthens what is random.
+ * stock clients. `npm run test:long` runs both with SALLYPORT_LONG=1, which lengthens what is random.
  */
 export default {
   projects: [

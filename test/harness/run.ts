@@ -17,7 +17,7 @@ const endWithinMs = 30_000;
 
 const modes = {
   all: { tools: true, jest: [], env: {} },
-  long: { tools: true, jest: [], env: { SALLYPORT_TEST_LONG: '1' } },
+  long: { tools: true, jest: [], env: { SALLYPORT_LONG: '1' } },
   check: { tools: false, jest: ['--selectProjects', 'unit'], env: {} },
 } as const;
 

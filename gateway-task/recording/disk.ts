@@ -40,3 +40,9 @@ export function syncDirectory(disk: Disk, directory: string): void {
 export function codeOf(cause: unknown): unknown {
   return typeof cause === 'object' && cause !== null && 'code' in cause ? cause.code : undefined;
 }
+
+/** There is no room, and nothing else is wrong. */
+export function isFull(cause: unknown): boolean {
+  const code = codeOf(cause);
+  return code === 'ENOSPC' || code === 'EDQUOT';
+}

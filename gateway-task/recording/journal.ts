@@ -5,7 +5,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { OpenRecord, SessionHead } from '#lib/evidence/session.ts';
 import { Backlog } from './backlog.ts';
 import { tagBytes } from './block.ts';
-import { codeOf, type Disk, realDisk } from './disk.ts';
+import { type Disk, isFull, realDisk } from './disk.ts';
 import { GatherPool } from './gather.ts';
 import { type Intake, JournaledSession } from './journaled-session.ts';
 import { OpenSessions } from './open-sessions.ts';
@@ -367,11 +367,6 @@ function tell(waiting: readonly Then[], failure: SallyportError | undefined): vo
       });
     }
   }
-}
-
-function isFull(cause: unknown): boolean {
-  const code = codeOf(cause);
-  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 function unavailable(cause: unknown): SallyportError {

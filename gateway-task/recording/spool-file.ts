@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Disk, syncDirectory, writeAll } from './disk.ts';
+import { type Disk, isFull, syncDirectory, writeAll } from './disk.ts';
 
 /** `000000.journal`: names sort as they were written. */
 export const journalFileName = (index: number): string => `${String(index).padStart(6, '0')}.journal`;
@@ -19,8 +19,8 @@ export interface SpoolFileOptions {
 
 /**
  * Where the journal's bytes go: one file after another, each written at its end only. What a failed append
- * left behind is cut off, or the file is given up and the next one begun, so the bytes of that append may be
- * handed in again.
+ * left behind is cut off, so that the bytes may be handed in again; unless the disk was merely full, that is
+ * in the next file, since nobody knows what is wrong with this one.
  */
 export class SpoolFile {
   readonly #options: SpoolFileOptions;
@@ -44,7 +44,7 @@ export class SpoolFile {
       writeAll(this.#options.disk, fd, bytes, length, this.#end);
       this.#end += length;
     } catch (cause) {
-      this.#cutOff(fd);
+      this.#cutOff(fd, isFull(cause));
       throw cause;
     }
   }
@@ -88,14 +88,17 @@ export class SpoolFile {
     }
   }
 
-  #cutOff(fd: number): void {
+  /** @param keep the file itself is sound */
+  #cutOff(fd: number, keep: boolean): void {
+    const { disk } = this.#options;
     try {
-      this.#options.disk.ftruncateSync(fd, this.#end);
+      disk.ftruncateSync(fd, this.#end);
+      if (keep) return;
     } catch {
       // Its tail is not a whole block, so nobody will take it for one.
-      this.#fd = undefined;
-      this.#end = 0;
-      this.#options.disk.closeSync(fd);
     }
+    this.#fd = undefined;
+    this.#end = 0;
+    disk.closeSync(fd);
   }
 }

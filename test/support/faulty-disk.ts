@@ -7,22 +7,31 @@ export class FaultyDisk implements Disk {
   room = Number.POSITIVE_INFINITY;
   /** Every call that changes something fails with this. */
   failure: string | undefined;
+  /** Nothing can be deleted: the reserve gives no room. */
+  failReserve = false;
   /** What a truncation fails with. */
   truncateFailure: string | undefined;
   /** What a sync fails with. */
   syncFailure: string | undefined;
   /** Most that one write takes. */
   largestWrite = Number.POSITIVE_INFINITY;
-  writes = 0;
+  /** Files that are open now fail from now on; new ones do not. */
+  breakOpenFiles(): void {
+    for (const fd of this.#open) this.#broken.add(fd);
+  }
+  readonly #open = new Set<number>();
+  readonly #broken = new Set<number>();
 
   readonly openSync: Disk['openSync'] = (path, flags, mode) => {
     if (flags !== 'r') this.#check();
-    return realDisk.openSync(path, flags, mode);
+    const fd = realDisk.openSync(path, flags, mode);
+    this.#open.add(fd);
+    return fd;
   };
 
   readonly writeSync = ((fd: number, bytes: Buffer, offset: number, length: number, position: number) => {
-    this.writes++;
     this.#check();
+    if (this.#broken.has(fd)) throw failed('EIO');
     const take = Math.min(length, this.largestWrite, this.room);
     if (take === 0) throw failed('ENOSPC');
     this.room -= take;
@@ -49,12 +58,17 @@ export class FaultyDisk implements Disk {
   };
 
   readonly fsyncSync: Disk['fsyncSync'] = fd => realDisk.fsyncSync(fd);
-  readonly closeSync: Disk['closeSync'] = fd => realDisk.closeSync(fd);
+  readonly closeSync: Disk['closeSync'] = fd => {
+    this.#open.delete(fd);
+    this.#broken.delete(fd);
+    realDisk.closeSync(fd);
+  };
   readonly renameSync: Disk['renameSync'] = (from, to) => realDisk.renameSync(from, to);
 
   /** Gives the file's room back. */
   readonly unlinkSync: Disk['unlinkSync'] = path => {
     this.#check();
+    if (this.failReserve) throw failed('EIO');
     const { size } = statSync(path);
     realDisk.unlinkSync(path);
     this.room += size;

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Journal } from '#gateway/recording/journal.ts';
 import type { SessionRecorder } from '#gateway/recording/recorder.ts';
@@ -42,6 +44,13 @@ async function recorded(): Promise<string> {
   return bytesOf(reading, 'clientBytes').toString();
 }
 
+/** Bytes of journal on the disk. */
+function journalBytes(): number {
+  return readdirSync(recordings.spoolDir, { recursive: true, encoding: 'utf8' })
+    .filter(name => name.endsWith('.journal'))
+    .reduce((sum, name) => sum + statSync(join(recordings.spoolDir, name)).size, 0);
+}
+
 describe('a disk that fails', () => {
   test.each(['EROFS', 'EIO', 'EDQUOT'])(
     'by %s refuses the turn, and is used again when it works',
@@ -69,8 +78,12 @@ describe('a disk that fails', () => {
   test('by a short write refuses the turn, and leaves nothing half-written that counts', async () => {
     await given();
 
+    const before = journalBytes();
     disk.room = 50;
+    disk.failReserve = true;
     expect(await say('x'.repeat(5_000))).toBe('evidenceUnavailable');
+    expect(journalBytes()).toBe(before);
+    disk.failReserve = false;
     disk.room = Number.POSITIVE_INFINITY;
     await writable();
     session.end('{"how":"closed"}');
@@ -92,6 +105,19 @@ describe('a disk that fails', () => {
     await journal.close();
 
     expect(await recorded()).toBe(`${'y'.repeat(2_000)}${'z'.repeat(5_000)}!`);
+  });
+
+  test('in one file goes on in another', async () => {
+    await given();
+
+    disk.breakOpenFiles();
+    expect(await say('one ')).toBe('evidenceUnavailable');
+    await writable();
+    expect(await say('two')).toBeUndefined();
+    session.end('{"how":"closed"}');
+    await journal.close();
+
+    expect(await recorded()).toBe('one two');
   });
 
   test('that takes a few bytes at a time is no failure', async () => {

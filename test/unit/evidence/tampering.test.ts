@@ -48,6 +48,16 @@ function forge(
   return Buffer.concat([start, encodeEndMark({ ...segment.end, ...change.end, sha256 })]);
 }
 
+/** A segment whose end mark says the same in one byte more. */
+function loose(name: string): Buffer {
+  const bytes = golden.get(name)!;
+  const end = canonical(readSegment(bytes).end);
+  return Buffer.concat([
+    bytes.subarray(0, bytes.length - end.length - 8),
+    skippableFrame(1, Buffer.concat([end, Buffer.from(' ')])),
+  ]);
+}
+
 /** Offsets of the records in a body. */
 function offsets(body: Buffer): number[] {
   return [...decodeRecords(body)].map(({ payload }) => payload.byteOffset - body.byteOffset - 24);
@@ -237,24 +247,7 @@ describe('a changed recording', () => {
       [{ [second]: forge(second, { end: { lost: { reason: 'x' } } }) }],
       'malformed',
     ],
-    [
-      'a head that is not canonical JSON',
-      [
-        {
-          [first]: Buffer.concat([
-            skippableFrame(
-              0,
-              Buffer.concat([
-                Buffer.from('SALLYPORT-SEGMENT 1\n '),
-                canonical(readSegment(golden.get(first)!).head),
-              ]),
-            ),
-            golden.get(first)!.subarray(200),
-          ]),
-        },
-      ],
-      'malformed',
-    ],
+    ['an end mark that is not canonical JSON', [{ [second]: loose(second) }], 'malformed'],
     [
       'another session’s manifest',
       [{ [manifest]: Buffer.from(golden.get(manifest)!.toString().replace('dev@', 'dba@')) }],

@@ -1,10 +1,12 @@
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client, Query } from 'pg';
+import { postgresBin } from '../../harness/tools.ts';
 import { eventually } from '../support/eventually.ts';
-import { type Login, openClient, psql } from '../support/login.ts';
+import { type Login, libpqEnvironment, openClient } from '../support/login.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import {
   cancelRequest,
@@ -38,13 +40,21 @@ const untilRunning = (words: string) =>
   );
 
 test('Ctrl-C in psql stops the statement and not the session', async () => {
-  const end = await psql(sut.login('dev'), [], {
-    input: `${sleeping('by psql')};\nSELECT 'the session goes on';\n`,
-    onStart: child => void untilRunning('by psql').then(() => child.kill('SIGINT')),
+  // At a terminal, where psql lives on after Ctrl-C: script(1) makes one.
+  const terminal = spawn('script', ['-qefc', `${postgresBin}/psql -X -q -A -t -P pager=off`, '/dev/null'], {
+    env: { PATH: process.env['PATH'] ?? '', TERM: 'dumb', ...libpqEnvironment(sut.login('dev')) },
   });
+  const said: Buffer[] = [];
+  terminal.stdout.on('data', (chunk: Buffer) => said.push(chunk));
+  terminal.stdin.write(`${sleeping('by psql')};\n`);
+  await untilRunning('by psql');
 
-  expect(end.stderr).toContain('canceling statement due to user request');
-  expect(end.stdout).toContain('the session goes on');
+  terminal.stdin.write('\x03');
+  await eventually('psql says so', () => String(said).includes('canceling statement due to user request'));
+  terminal.stdin.write("SELECT 'the session ' || 'goes on';\n\\q\n");
+  await once(terminal, 'close');
+
+  expect(Buffer.concat(said).toString()).toContain('the session goes on');
 }, 60_000);
 
 test("node-postgres' cancel stops the statement", async () => {

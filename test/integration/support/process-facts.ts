@@ -1,5 +1,6 @@
 /** What Linux says of a process: proc(5). */
 import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 const kibibyte = 1024;
 
@@ -24,4 +25,19 @@ export async function forgetPeak(pid: number): Promise<void> {
 
 export async function openFilesOf(pid: number): Promise<number> {
   return (await readdir(`/proc/${pid}/fd`)).length;
+}
+
+/** Waits until a process that has just started has compiled what it compiles: its memory rises and falls by hundreds of MiB. */
+export async function untilCalm(pid: number): Promise<void> {
+  const calmMs = 1500;
+  const deadline = Date.now() + 30_000;
+  let { residentBytes: reference } = await memoryOf(pid);
+  let since = Date.now();
+  while (Date.now() - since < calmMs && Date.now() < deadline) {
+    await sleep(100);
+    const { residentBytes } = await memoryOf(pid);
+    if (Math.abs(residentBytes - reference) < 8 * 1024 * kibibyte) continue;
+    reference = residentBytes;
+    since = Date.now();
+  }
 }

@@ -155,6 +155,9 @@ async function withLock(action) {
   process.off('exit', release);
 }
 
+/** npm's own would have somebody without a network wait for more than a minute. */
+const npmRetries = ['--fetch-retries=3', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=8000'];
+
 /** Runs `npm ci`, with a sign of life every few seconds. */
 async function install() {
   const { command, first, env } = npmCommand();
@@ -163,7 +166,7 @@ async function install() {
   say('Installing the pinned packages (npm ci); the first time takes about a minute ...');
   const child = spawn(
     command,
-    [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'],
+    [...first, 'ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error', ...npmRetries],
     {
       cwd: root,
       env,

@@ -1,6 +1,6 @@
 /** Writing files that hold secrets, or that others wait for. */
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm, stat } from 'node:fs/promises';
 
 /**
  * Writes a file as a whole or not at all: a reader sees the old one or the new one. The mode holds from the
@@ -39,4 +39,12 @@ export async function readOrMake(path: string, make: () => string | Promise<stri
 /** A random password that needs no quoting anywhere. */
 export function newSecret(bytes = 24): string {
   return randomBytes(bytes).toString('base64url');
+}
+
+const maxLogBytes = 64 * 1024 * 1024;
+
+/** Before a server starts: puts a long log aside, in place of the one before it, so that none grows for ever. */
+export async function rotateLog(path: string): Promise<void> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  if (size > maxLogBytes) await rename(path, `${path}.1`);
 }

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Child, type Exit, startChild } from './child.ts';
+import { rotateLog } from './files.ts';
 
 export interface GatewayOptions {
   /** The built task. */
@@ -45,6 +46,7 @@ export class GatewayProcess {
   async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
     if (this.#child?.running()) throw new TypeError('the gateway runs already');
     const { file, cwd, logFile } = this.#options;
+    await rotateLog(logFile);
     const child = await startChild({
       command: process.execPath,
       args: ['--enable-source-maps', file],

@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { type Child, startChild } from './child.ts';
-import { newSecret, readOrMake, writePrivateFile } from './files.ts';
+import { newSecret, readOrMake, rotateLog, writePrivateFile } from './files.ts';
 import type { CertificateFiles } from './pki.ts';
 import { loopback } from './ports.ts';
 import { giveAway, makeOwned, unprivileged } from './unprivileged.ts';
@@ -69,7 +69,7 @@ export async function startPostgres(options: PostgresOptions): Promise<PostgresS
     ...(await placeTls(options, folder)),
     ...options.settings,
   };
-  await rotate(logFile);
+  await rotateLog(logFile);
   const child = await startChild({
     command: join(options.binaries, 'postgres'),
     args: ['-D', data, ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`])],
@@ -160,12 +160,6 @@ async function endOrphan(data: string) {
 
 /** A postmaster works in its data folder. Undefined where there is no such process, or no /proc. */
 const workingFolder = (pid: number) => readlink(`/proc/${pid}/cwd`).catch(() => undefined);
-
-/** Keeps one earlier log, so that it does not grow for ever. */
-async function rotate(logFile: string) {
-  const size = (await stat(logFile).catch(() => undefined))?.size ?? 0;
-  if (size > 64 * 1024 * 1024) await rename(logFile, `${logFile}.1`);
-}
 
 interface Login {
   readonly host: string;

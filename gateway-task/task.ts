@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Logger } from 'pino';
+import type { Identity } from '#gateway/pipeline/identity.ts';
 import { ControlPlane } from '#lib/aws/control-plane.ts';
 import { DynamoTable, makeDynamoClient } from '#lib/aws/dynamodb.ts';
 import { heartbeatMs, LiveSessions } from '#lib/aws/live-sessions.ts';
@@ -15,7 +16,7 @@ import { Certificate } from './net/certificate.ts';
 import { PolicySource } from './policy-source.ts';
 import { protocols } from './protocols/index.ts';
 import { protocolNames } from './protocols/names.ts';
-import type { Identity, Reception } from './protocols/protocol.ts';
+import type { Reception } from './protocols/protocol.ts';
 import { Journal } from './recording/journal.ts';
 import { ShipperProcess } from './recording/shipper-process.ts';
 import { Registry } from './registry.ts';
@@ -65,6 +66,7 @@ export class GatewayTask {
     this.#shipper = ShipperProcess.start({
       spoolDir: config.spool.dir,
       recordingsDir: config.recordingsDir,
+      fsync: config.spool.fsync,
       log: this.#log,
     });
     const metrics = new Metrics(

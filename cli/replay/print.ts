@@ -53,7 +53,10 @@ export class TranscriptPrinter {
         decision.policies.length > 0 ? ` by ${decision.policies.join(', ')}` : ': no policy permits it';
       out.push(`  ${line(`${decision.effect}${by}`)}${level ? `, recorded ${line(level)}` : ''}`);
     }
-    if (refused !== undefined) out.push(`  refused: ${line(refused)}`);
+    // What the client was told says it, if it was told.
+    if (refused !== undefined && !errors.some(error => error.message === refused)) {
+      out.push(`  refused: ${line(refused)}`);
+    }
     for (const result of results) printResult(result, out);
     for (const error of errors) out.push(...message(error));
     out.push(durationNs === undefined ? '  (no answer)' : `  ${duration(durationNs)}`, '');

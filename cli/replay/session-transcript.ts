@@ -18,7 +18,7 @@ export async function* readTranscript(
   for await (const event of readSession(source)) {
     if (event.kind === 'record') yield* builder.record(event.record);
     else if (event.kind === 'fault') yield builder.fault(event.fault);
-    else yield* builder.finish(event.final);
+    else yield* builder.finish(event.lost);
   }
 }
 
@@ -49,11 +49,12 @@ class TranscriptBuilder {
     return { kind: 'fault', atNs: this.#atNs, fault: kind, message, place };
   }
 
-  *finish(final: boolean): Generator<TranscriptEvent, void, void> {
-    yield* this.#transcript?.finish() ?? [];
+  /** @param lost why the session ended without an end record */
+  *finish(lost: string | undefined): Generator<TranscriptEvent, void, void> {
     if (this.#ended) return;
-    const how = final ? 'lost' : '(open)';
-    const reason = final ? 'it has no end record' : 'it runs still, or nobody has closed it';
+    yield* this.#transcript?.finish() ?? [];
+    const [how, reason] =
+      lost === undefined ? ['(open)', 'it runs still, or its end is missing'] : ['lost', lost];
     yield { kind: 'end', atNs: this.#atNs, how, reason };
   }
 

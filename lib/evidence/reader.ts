@@ -26,6 +26,8 @@ export type SessionEvent =
       readonly totals: Readonly<Totals>;
       readonly segments: number;
       readonly final: boolean;
+      /** Why it has no end record, where it has ended without one. */
+      readonly lost: string | undefined;
     };
 
 /** A manifest lists every segment: some 100 bytes each. */
@@ -46,6 +48,7 @@ export async function* readSession(source: SessionSource): AsyncGenerator<Sessio
     totals: reading.totals,
     segments: reading.count,
     final: reading.last?.end.final ?? false,
+    lost: reading.last?.end.lost?.reason,
   };
 }
 

@@ -1,4 +1,4 @@
-import type { Identity } from '#gateway/protocols/protocol.ts';
+import type { Identity } from '#gateway/pipeline/identity.ts';
 import type { AccessGrant, Lock } from '#lib/aws/access-records.ts';
 import type { ControlPlane } from '#lib/aws/control-plane.ts';
 import { SallyportError } from '#lib/errors.ts';

@@ -1,7 +1,7 @@
 import type { Histogram } from 'prom-client';
 import type { SessionRecorder } from '#gateway/recording/recorder.ts';
 import type { SallyportError } from '#lib/errors.ts';
-import type { Legs } from './gate.ts';
+import type { Legs } from './legs.ts';
 
 /** One turn in so many is measured. */
 const measuredTurns = 64;

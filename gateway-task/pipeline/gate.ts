@@ -7,6 +7,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { Decider } from '#lib/policy/decider.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 import { Forwarder } from './forwarder.ts';
+import type { Legs } from './legs.ts';
 
 declare const admitted: unique symbol;
 
@@ -20,17 +21,6 @@ export interface Admission {
 }
 
 export type Verdict = Admission | SallyportError;
-
-/** The two legs as the gate sees them. */
-export interface Legs {
-  readonly target: Writable;
-  readonly client: Writable;
-  /** Stops and starts reading from a leg. */
-  holdClient(hold: boolean): void;
-  holdTarget(hold: boolean): void;
-  /** Evidence cannot be written: the session must end with this reason. */
-  fail(reason: SallyportError): void;
-}
 
 /**
  * What stands between a session's two legs. Every byte passes here: it is decided, recorded and then

@@ -1,5 +1,5 @@
 import type { TargetTls } from '#gateway/net/connect.ts';
-import type { Identity } from '#gateway/protocols/protocol.ts';
+import type { Identity } from '#gateway/pipeline/identity.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 
 /** What the gateway signs in with at a target. Lives in memory only while it is used. */

@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { ByteReader } from '#gateway/net/byte-reader.ts';
 import type { Gate } from '#gateway/pipeline/gate.ts';
 import type { Grant } from '#gateway/pipeline/grant.ts';
+import type { Identity } from '#gateway/pipeline/identity.ts';
 import type { SallyportError } from '#lib/errors.ts';
-import type { Principal } from '#lib/identity/principal.ts';
 import type { ProtocolName } from './names.ts';
 
 /** The client's leg of a connection. `socket` is replaced when a protocol turns on TLS. */
@@ -30,10 +30,6 @@ export interface Greeting<Hello> {
   /** What the protocol remembers of the greeting for itself. */
   readonly hello: Hello;
 }
-
-declare const verified: unique symbol;
-/** A principal that a credential has proved. Made by the task's `identify` alone. */
-export type Identity = Principal & { readonly [verified]: true };
 
 /** What a protocol may ask of the task while it greets. */
 export interface Reception {

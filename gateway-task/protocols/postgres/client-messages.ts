@@ -3,11 +3,10 @@ import type { CommandFacts } from '#lib/command.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { SqlReader } from '#lib/sql/cache.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
-import { maxSmallBytes } from './client-stream.ts';
 import type { Conversation } from './conversation.ts';
 import type { Questions } from './questions.ts';
 import { commandOf, type SqlCommand, unreadCommand } from './sql-command.ts';
-import { cString, frontend, headBytes } from './wire/frames.ts';
+import { cString, frontend, headBytes, maxSmallBytes } from './wire/frames.ts';
 
 /**
  * What becomes of a frame: it passes with its neighbours, ends a run that is forwarded under an admission,

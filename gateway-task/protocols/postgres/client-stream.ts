@@ -3,12 +3,7 @@ import type { Gate } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { ClientMessages } from './client-messages.ts';
 import type { Conversation } from './conversation.ts';
-import { frameBytes, frontend, headBytes } from './wire/frames.ts';
-
-/** Names and small messages: nothing honest is longer. */
-export const maxSmallBytes = 64 * 1024;
-/** A Query or Parse is read whole up to here, a longer one passes in pieces and is opaque to policy. */
-export const maxWholeBytes = 1024 * 1024 + maxSmallBytes;
+import { frameBytes, frontend, headBytes, maxSmallBytes, maxWholeBytes } from './wire/frames.ts';
 
 /** The rest of a frame that passes in pieces. */
 interface Passing {

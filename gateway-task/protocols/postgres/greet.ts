@@ -1,5 +1,6 @@
 import type { ByteReader } from '#gateway/net/byte-reader.ts';
-import type { ClientConnection, Greeting, Identity, Reception } from '#gateway/protocols/protocol.ts';
+import type { Identity } from '#gateway/pipeline/identity.ts';
+import type { ClientConnection, Greeting, Reception } from '#gateway/protocols/protocol.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { contradiction } from '#lib/identity/user-name.ts';
 import { checkStartupParameters } from '#lib/sql/settings.ts';

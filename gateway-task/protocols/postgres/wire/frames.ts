@@ -49,6 +49,11 @@ export const headBytes = 5;
 /** PostgreSQL's own bound on one message (MaxAllocSize). */
 export const maxFrameBytes = 0x3fffffff;
 
+/** Names and small messages: nothing honest is longer. */
+export const maxSmallBytes = 64 * 1024;
+/** A Query or Parse is read whole up to here, a longer one passes in pieces and is opaque to policy. */
+export const maxWholeBytes = 1024 * 1024 + maxSmallBytes;
+
 /** Length of the whole frame whose head stands at `offset`, or -1 where the length field is impossible. */
 export function frameBytes(bytes: Buffer, offset: number): number {
   const length = bytes.readUInt32BE(offset + 1);

@@ -1,4 +1,5 @@
 /** The control plane of the embedded stack: the functions and tables of a deployment, over the AWS stand-ins. */
+import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CreateTableCommand, DynamoDBClient, ResourceInUseException } from '@aws-sdk/client-dynamodb';
@@ -14,6 +15,7 @@ import { deployment, type RoleName } from './access-keys.ts';
 import type { Role } from './aws/roles.ts';
 import { type Aws, startAws } from './aws/server.ts';
 import type { DataFolder } from './data-folder.ts';
+import { rotateLog } from './files.ts';
 import { audience, type IdentityProvider } from './identity-provider.ts';
 import type { Ports } from './stack-ports.ts';
 
@@ -37,7 +39,12 @@ export interface LocalControlPlane {
 }
 
 export async function startControlPlane(parts: ControlPlaneParts): Promise<LocalControlPlane> {
-  const aws = await startStandIns(parts);
+  const logFile = join(parts.folder.path('logs'), 'functions.log');
+  await rotateLog(logFile);
+  const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });
+  // What functions print is worth less than that they run.
+  log.on('error', () => {});
+  const aws = await startStandIns(parts, (name, text) => log.write(`${name}: ${text.trimEnd()}\n`));
   const { accessKeyId, secretAccessKey } = parts.roles.operator;
   const settings = { endpoint: aws.endpoint, region, credentials: { accessKeyId, secretAccessKey } };
   const dynamo = new DynamoDBClient(settings);
@@ -46,6 +53,7 @@ export async function startControlPlane(parts: ControlPlaneParts): Promise<Local
     dynamo.destroy();
     secrets.destroy();
     await aws.stop();
+    log.end();
   };
   try {
     await makeTables(dynamo);
@@ -60,7 +68,10 @@ export async function startControlPlane(parts: ControlPlaneParts): Promise<Local
 
 const tableKeys = Object.keys(tables) as TableKey[];
 
-function startStandIns({ folder, ports, roles, identity }: ControlPlaneParts): Promise<Aws> {
+function startStandIns(
+  { folder, ports, roles, identity }: ControlPlaneParts,
+  onFunctionOutput: (functionName: string, text: string) => void,
+): Promise<Aws> {
   const env = Object.fromEntries(tableKeys.map(key => [tables[key].environment, tableName(deployment, key)]));
   const names = [...new Set(routes.map(route => route.function))];
   const role: RoleName = 'functions';
@@ -77,6 +88,7 @@ function startStandIns({ folder, ports, roles, identity }: ControlPlaneParts): P
       env,
     })),
     routes,
+    onFunctionOutput,
     jwt: { issuer: identity.issuer, audience: [audience], jwksUri: identity.jwksUri },
   });
 }

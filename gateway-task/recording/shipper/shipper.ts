@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TaskSpool, type TaskSpoolOptions } from './task-spool.ts';
@@ -46,6 +46,8 @@ export class Shipper {
         pauseMs = passMs;
       } catch (cause) {
         this.abandon();
+        // Somebody took the spool itself away after the gateway: nothing is left to ship.
+        if (last && !existsSync(this.#options.spoolDir)) return;
         this.#options.onFault('shipping failed and will be tried again', { err: cause });
         pauseMs = Math.min(pauseMs * 2, maxPauseMs);
       }

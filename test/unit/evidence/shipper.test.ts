@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { zstdDecompressSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { blockHeaderBytes, tagBytes } from '#gateway/recording/block.ts';
+import { Shipper } from '#gateway/recording/shipper/shipper.ts';
 import { journalFileTitle } from '#gateway/recording/spool-file.ts';
 import { readSegment } from '#lib/evidence/segment.ts';
 import { bytesOf, commandJson, durable, head, newId, Recordings, read } from '../../support/recordings.ts';
@@ -242,4 +243,15 @@ describe('the shipper', () => {
 
     expect(readdirSync(recordings.spoolDir)).toEqual(['.hidden', 'a file']);
   });
+});
+
+test('a shipper whose gateway and whose spool are gone ends', async () => {
+  const shipper = new Shipper({
+    spoolDir: '/nonexistent/spool',
+    recordingsDir: '/nonexistent/recordings',
+    fsync: false,
+    onFault: () => {},
+  });
+
+  await expect(shipper.run(() => true)).resolves.toBeUndefined();
 });

@@ -15,20 +15,31 @@ export interface Options {
   readonly whole: boolean;
 }
 
+/** Equal footing for what goals compare: TLS and not, and what Node.js costs by itself. */
+const defaultLegs: readonly LegName[] = [
+  'direct',
+  'pgbouncer',
+  'pgbouncer-tls',
+  'haproxy-tls',
+  'pump',
+  'sallyport',
+];
+
 export const USAGE = `usage: npm run bench -- [options]
 
 pgbench select-only (1, 8 and 32 clients, simple and prepared), a bulk read of 250 MB, and what a session costs:
 direct, through others and through Sallyport as shipped, interleaved, on loopback, in one run.
 
   --rounds N     how often each leg is measured (default 5)
-  --seconds N    how long each pgbench run takes (default 5)
+  --seconds N    how long each pgbench run takes (default 3)
   --quick        one round of one second: shows that it works, not how fast it is
   --only A,B     of ${groups.join(', ')} (default: all)
-  --legs A,B     of ${legNames.join(', ')} (default: all)
+  --legs A,B     of ${legNames.join(', ')}
+                 (default: ${defaultLegs.join(', ')})
   --name NAME    the result goes to bench/results/NAME.json (default: latest, or quick)
   --help
 
-A whole run with every leg takes about 25 minutes and also draws docs/bench.svg.`;
+A whole run of the default legs takes some 20 minutes on two quiet cores, and also draws docs/bench.svg.`;
 
 /** @throws TypeError that names the option and what it may be */
 export function readOptions(args: readonly string[]): Options | 'help' {
@@ -50,7 +61,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
   for (const each of only) {
     if (!isGroup(each)) throw new TypeError(`--only has "${each}"; it may have ${groups.join(', ')}`);
   }
-  const legs = values.legs?.split(',') ?? [...legNames];
+  const legs = values.legs?.split(',') ?? [...defaultLegs];
   for (const each of legs) {
     if (!isLegName(each)) throw new TypeError(`--legs has "${each}"; it may have ${legNames.join(', ')}`);
   }
@@ -58,7 +69,7 @@ export function readOptions(args: readonly string[]): Options | 'help' {
   if (!/^[A-Za-z0-9._-]+$/.test(name)) throw new TypeError('--name takes letters, digits, dots and hyphens');
   return {
     rounds: whole('--rounds', values.rounds, quick ? 1 : 5, 50),
-    seconds: whole('--seconds', values.seconds, quick ? 1 : 5, 60),
+    seconds: whole('--seconds', values.seconds, quick ? 1 : 3, 60),
     only: only.filter(isGroup),
     // Ratios are to the direct leg, so it always runs.
     legs: legNames.filter(each => each === 'direct' || legs.includes(each)),

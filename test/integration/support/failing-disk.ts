@@ -1,0 +1,101 @@
+/** A disk for the spool that fails when a test says so. */
+import { execFileSync } from 'node:child_process';
+import { openSync, writeSync } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+
+export interface FailingDisk {
+  /** Where the spool goes. */
+  readonly path: string;
+  /** @param pid of the gateway */
+  fail(pid: number): void;
+  /** It is well again. Undefined: not while it is in use. */
+  readonly heal: ((pid: number) => void) | undefined;
+  /** After the last user is gone: it is well again, or at least does not fail any more. */
+  repair(): void;
+  remove(): Promise<void>;
+}
+
+const megabytes = 24;
+
+const execute = (command: string, ...args: string[]) =>
+  execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'] }).toString();
+
+/** A small file system in memory that is filled up; where none may be mounted, {@link deafDisk}. */
+export async function smallDisk(folder: string): Promise<FailingDisk> {
+  const path = join(folder, 'small');
+  await mkdir(path);
+  try {
+    execute('mount', '-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path);
+  } catch {
+    return deafDisk(folder);
+  }
+  const filler = join(path, 'filler');
+  const empty = () => execute('rm', '-f', filler);
+  return {
+    path,
+    fail: () => fill(filler),
+    heal: empty,
+    repair: empty,
+    remove: async () => void execute('umount', '--lazy', path),
+  };
+}
+
+/**
+ * A file system that its kernel makes read-only, as it does with a disk that has errors, while files are open
+ * on it; where none may be mounted, {@link deafDisk}.
+ */
+export async function brokenDisk(folder: string): Promise<FailingDisk> {
+  const path = join(folder, 'broken');
+  const image = join(folder, 'broken.img');
+  await mkdir(path);
+  const mount = () => execute('mount', '-o', 'loop,errors=remount-ro', image, path);
+  const device = () => basename(execute('findmnt', '-n', '-o', 'SOURCE', path).trim());
+  const trigger = () => `/sys/fs/ext4/${device()}/trigger_fs_error`;
+  try {
+    execute('truncate', '--size', `${megabytes}M`, image);
+    execute('mkfs.ext4', '-q', image);
+    mount();
+    execute('test', '-w', trigger());
+  } catch {
+    return deafDisk(folder);
+  }
+  return {
+    path,
+    fail: () => void execute('sh', '-c', `echo 1 > ${trigger()}`),
+    heal: undefined,
+    repair: () => {
+      execute('umount', path);
+      // 1: errors were corrected, as they are here.
+      execute('sh', '-c', `e2fsck -fy ${image} || [ $? -eq 1 ]`);
+      mount();
+    },
+    remove: async () => void execute('umount', '--lazy', path),
+  };
+}
+
+/** No file of the gateway's takes another byte, its log neither: prlimit(1), RLIMIT_FSIZE. Anybody may do that. */
+export async function deafDisk(folder: string): Promise<FailingDisk> {
+  const path = join(folder, 'deaf');
+  await mkdir(path);
+  const limit = (pid: number, bytes: string) =>
+    void execute('prlimit', '--pid', String(pid), `--fsize=${bytes}:unlimited`);
+  return {
+    path,
+    fail: pid => limit(pid, '0'),
+    heal: pid => limit(pid, 'unlimited'),
+    repair: () => {},
+    remove: () => rm(path, { recursive: true, force: true }),
+  };
+}
+
+function fill(path: string): void {
+  const file = openSync(path, 'a');
+  for (const piece of [Buffer.alloc(256 * 1024), Buffer.alloc(1024), Buffer.alloc(1)]) {
+    try {
+      for (;;) writeSync(file, piece);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
+  }
+}

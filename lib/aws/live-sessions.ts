@@ -84,13 +84,12 @@ export class LiveSessions {
     }
   }
 
-  /** Takes a session out, and any order to kill it. Doing so twice does no harm. */
+  /** Takes a session out; an order to kill it is settled by its task's next look into the mailbox. Twice does no harm. */
   async close(session: Pick<LiveSession, 'id' | 'taskId'>): Promise<void> {
     await this.#table.delete(liveKey(session.id), {
       expression: 'taskId = :taskId',
       values: { ':taskId': session.taskId },
     });
-    await this.settle(session.taskId, session.id);
   }
 
   /** The task lives: to be called every `heartbeatMs`. */

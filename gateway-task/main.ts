@@ -1,12 +1,12 @@
-import pino from 'pino';
 import { ConfigError, readConfig } from './config.ts';
+import { makeLog } from './log.ts';
 import { GatewayTask } from './task.ts';
 
 /** A task has this long for statements in flight, and is gone well before its platform's own limit. */
 const drainMs = 60_000;
 const exitMs = 110_000;
 
-const log = pino({ name: 'gateway', level: process.env['LOG_LEVEL'] ?? 'info' }, pino.destination(2));
+const log = makeLog('gateway');
 
 let task: GatewayTask;
 try {

@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import pino from 'pino';
+import { makeLog } from '#gateway/log.ts';
 import { ProcessLock, shipperLockName } from '../process-lock.ts';
 import { Shipper } from './shipper.ts';
 
@@ -22,7 +22,7 @@ if (values.spool === undefined || values.recordings === undefined) {
   process.exit(2);
 }
 
-const log = pino({ name: 'shipper', level: process.env['LOG_LEVEL'] ?? 'info' }, pino.destination(2));
+const log = makeLog('shipper');
 const lockMs = 500;
 
 let orphaned = false;

@@ -7,7 +7,7 @@ import { openClient, sqlStateOf, withClient } from '../integration/support/login
 import { readRecordings } from '../integration/support/recordings.ts';
 import { compare, readTargetLog } from '../integration/support/target-log.ts';
 import { startTestStack, type TestStack } from '../integration/support/test-stack.ts';
-import { startWriters } from '../integration/support/writers.ts';
+import { startWriters, type Writers } from '../integration/support/writers.ts';
 
 let sut: TestStack;
 beforeAll(async () => {
@@ -22,11 +22,13 @@ describe.each([
   ['takes no byte more, for the log neither', deafDisk],
 ])('a disk that %s', (_, makeDisk) => {
   let disk: FailingDisk;
+  let writers: Writers;
   beforeEach(async () => {
     disk = await makeDisk(sut.folder);
     await sut.stack.gateway.restart({ SALLYPORT_SPOOL_DIR: disk.path });
   });
   afterEach(async () => {
+    await writers?.stop();
     await sut.stack.gateway.stop();
     await disk.remove();
   });
@@ -34,7 +36,7 @@ describe.each([
   test('lets nothing run that is not recorded, and is used again when it is well', async () => {
     const { gateway, postgres, ready } = sut.stack;
     const pid = gateway.pid!;
-    const writers = startWriters(sut.login('dba'), 'written', 3);
+    writers = startWriters(sut.login('dba'), 'written', 3);
     const idle = await openClient(sut.login('dba'));
     await eventually('the writers write', () => writers.confirmed.size > 20, 30_000);
 

@@ -135,7 +135,7 @@ test('a server that stops reading makes the client wait', async () => {
       if (wire.socket.write(message)) continue;
       const drained = await Promise.race([
         new Promise(resolve => wire.socket.once('drain', () => resolve(true))),
-        sleep(1500, false),
+        sleep(1500, false, { ref: false }),
       ]);
       if (!drained) break;
     }

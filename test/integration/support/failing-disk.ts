@@ -1,6 +1,6 @@
 /** A disk for the spool that fails when a test says so. */
 import { execFileSync } from 'node:child_process';
-import { openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readlinkSync, writeSync } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
@@ -65,6 +65,8 @@ export async function brokenDisk(folder: string): Promise<FailingDisk> {
     fail: () => void execute('sh', '-c', `echo 1 > ${trigger()}`),
     heal: undefined,
     repair: () => {
+      // A shipper goes on without its gateway until it has shipped all, which it never can here.
+      endUsersOf(path);
       execute('umount', path);
       // 1: errors were corrected, as they are here.
       execute('sh', '-c', `e2fsck -fy ${image} || [ $? -eq 1 ]`);
@@ -89,13 +91,39 @@ export async function deafDisk(folder: string): Promise<FailingDisk> {
   };
 }
 
+/** Ends the processes that have a file open below `path`, and waits until they are gone. */
+function endUsersOf(path: string): void {
+  const users = readdirSync('/proc').filter(name => /^\d+$/.test(name) && hasOpen(Number(name), path));
+  for (const pid of users) process.kill(Number(pid), 'SIGKILL');
+  for (let waits = 0; users.some(pid => hasOpen(Number(pid), path)) && waits < 100; waits += 1) {
+    execute('sleep', '0.05');
+  }
+}
+
+function hasOpen(pid: number, path: string): boolean {
+  try {
+    const folder = `/proc/${pid}/fd`;
+    return readdirSync(folder).some(fd => readlinkSync(join(folder, fd)).startsWith(`${path}/`));
+  } catch {
+    // Gone, or somebody else's.
+    return false;
+  }
+}
+
 function fill(path: string): void {
   const file = openSync(path, 'a');
-  for (const piece of [Buffer.alloc(256 * 1024), Buffer.alloc(1024), Buffer.alloc(1)]) {
-    try {
-      for (;;) writeSync(file, piece);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
-    }
+  try {
+    for (const piece of [Buffer.alloc(256 * 1024), Buffer.alloc(1024), Buffer.alloc(1)]) fillBy(file, piece);
+  } finally {
+    // An open file keeps its room, removed or not.
+    closeSync(file);
+  }
+}
+
+function fillBy(file: number, piece: Buffer): void {
+  try {
+    for (;;) writeSync(file, piece);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   }
 }

@@ -12,6 +12,8 @@ export interface Writers {
 
 /** Statements under way on each connection: some are in flight whenever the gateway dies. */
 const depth = 4;
+/** A statement or a sign-in that takes longer has no answer to hope for. */
+const patienceMs = 10_000;
 
 /** @param table `(id text)`; each statement holds its id twice, so that no two texts are the same */
 export function startWriters(login: Login, table: string, count: number): Writers {
@@ -22,7 +24,7 @@ export function startWriters(login: Login, table: string, count: number): Writer
   async function write(writer: number): Promise<void> {
     while (running) {
       try {
-        const client = await openClient(login);
+        const client = await openClient(login, { query_timeout: patienceMs });
         try {
           await Promise.all(Array.from({ length: depth }, (_, lane) => insert(client, `${writer}.${lane}`)));
         } finally {

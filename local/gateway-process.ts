@@ -25,6 +25,13 @@ export class GatewayFailed extends Error {
   override readonly name = 'GatewayFailed';
 }
 
+/**
+ * What the gateway's Node.js is started with, here and in a container alike. V8's second compiler takes over half
+ * a gigabyte and a second of the event loop for one function of the grammars, and the first one's code is no
+ * slower to parse with; that choice can only be made on the command line.
+ */
+export const gatewayFlags: readonly string[] = ['--enable-source-maps', '--liftoff-only'];
+
 export class GatewayProcess {
   readonly #options: GatewayOptions;
   #child: Child | undefined;
@@ -49,7 +56,7 @@ export class GatewayProcess {
     await rotateLog(logFile);
     const child = await startChild({
       command: process.execPath,
-      args: ['--enable-source-maps', file],
+      args: [...gatewayFlags, file],
       cwd,
       env: { ...this.#options.env, ...env },
       logFile,

@@ -13,7 +13,7 @@ import type { SessionRecorder } from './recorder.ts';
 import type { SessionState, TurnBuffer } from './turn-buffer.ts';
 
 /** Chunks from here on are bulk: gathered per session and compressed. */
-const bulkBytes = 16 * 1024;
+const bulkBytes = 4 * 1024;
 /** Text up to here is encoded in place; three bytes a character is the most that UTF-8 takes. */
 const inPlaceCharacters = Math.floor(maxPayloadBytes / 3);
 /** All sessions together hold at most this many gather buffers for longer than one call (32 MiB). */

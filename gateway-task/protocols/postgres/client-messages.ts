@@ -224,10 +224,11 @@ export class ClientMessages {
     conversation.missing.clear();
     const sql = this.#sql.read(text, conversation.reading);
     const path = conversation.reading.searchPath;
-    const needsPath = path === undefined && text.length > 0;
-    const needs = needsPath || conversation.missing.size > 0 || conversation.unsettled;
+    const needsPath = path === undefined && dependsOnPath(sql);
+    const needs =
+      needsPath || conversation.missing.size > 0 || (conversation.unsettled && sql.unread !== undefined);
     if (!needs || this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') {
-      return commandOf(sql, text, path);
+      return commandOf(sql, text, path === undefined && !needsPath ? 'any' : path);
     }
     if (needsPath) this.#questions.askSearchPath();
     for (const name of conversation.missing) {
@@ -249,7 +250,8 @@ export class ClientMessages {
     const found = statements.find(kind, name, conversation.sent);
     const known = found !== 'unsettled' && found !== 'unknown';
     // A portal's plan stands; a statement is read again by the server when the path has changed.
-    if (known && (kind === 'portal' || found.path === reading.searchPath)) return found;
+    if (known && (kind === 'portal' || found.path === 'any' || found.path === reading.searchPath))
+      return found;
     if (this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') return null;
     if (reading.searchPath === undefined) this.#questions.askSearchPath();
     if (found !== 'unsettled') {
@@ -262,6 +264,19 @@ export class ClientMessages {
     this.#questions.start();
     return undefined;
   }
+}
+
+/**
+ * Whether a text that was read without knowing the search path would read otherwise with it: names without a
+ * schema stand under `?`, and functions or operators without one are not known.
+ */
+function dependsOnPath({ command }: SqlFacts): boolean {
+  const { operations, risk } = command;
+  return (
+    risk.opaque ||
+    risk.unknownCode ||
+    operations.some(({ objects }) => objects.some(name => name.startsWith('?.')))
+  );
 }
 
 /** The statement inside a PREPARE; a statement prepared by protocol is its own text. */

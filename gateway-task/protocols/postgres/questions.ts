@@ -1,6 +1,6 @@
 import type { Gate } from '#gateway/pipeline/gate.ts';
 import type { Conversation } from './conversation.ts';
-import { query } from './wire/build.ts';
+import { bind, close, execute, parse, sync } from './wire/build.ts';
 import { backend, headBytes } from './wire/frames.ts';
 import { readDataRow } from './wire/read.ts';
 
@@ -11,6 +11,23 @@ interface Question {
 }
 
 const searchPathSql = 'SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
+
+/** No client's statement or portal is called this. */
+const reserved = 'sallyport_question';
+
+/** A simple Query would drop the client's unnamed statement: names of the gateway's own leave everything be. */
+function question(sql: string): Buffer {
+  return Buffer.concat([
+    // One that failed has left its statement behind; closing what is not there is no error.
+    close('S', reserved),
+    parse(reserved, sql),
+    bind(reserved, reserved),
+    execute(reserved),
+    close('P', reserved),
+    close('S', reserved),
+    sync(),
+  ]);
+}
 
 /**
  * What the gateway asks the server over the client's own session, between the client's messages: only there
@@ -81,7 +98,9 @@ export class Questions {
       case backend.dataRow:
         this.#answer ??= readDataRow(frame.subarray(headBytes))[0];
         return true;
-      case backend.rowDescription:
+      case backend.parseComplete:
+      case backend.bindComplete:
+      case backend.closeComplete:
       case backend.commandComplete:
       case backend.errorResponse:
         return true;
@@ -103,7 +122,7 @@ export class Questions {
     if (!this.#conversation.quiet) return;
     this.#current = this.#queue.shift();
     if (this.#current) {
-      this.#gate.inject(query(this.#current.sql));
+      this.#gate.inject(question(this.#current.sql));
     } else if (this.#waiting) {
       this.#waiting = false;
       // Not at once: whoever asked is still on its way to wait.

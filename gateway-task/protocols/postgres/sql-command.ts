@@ -7,8 +7,11 @@ export interface SqlCommand extends Command {
   /** Of a text that passes unread it is known when the text has passed; empty until then. */
   digest: string;
   readonly sql: SqlFacts;
-  /** The search path that it was read by: the server reads a prepared statement again when that changes. */
-  readonly path: readonly string[] | undefined;
+  /**
+   * The search path that it was read by: the server reads a prepared statement again when that changes.
+   * `any`: it does not matter.
+   */
+  readonly path: readonly string[] | 'any' | undefined;
 }
 
 export function commandOf(sql: SqlFacts, text: Buffer, path: SqlCommand['path']): SqlCommand {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { SallyportError } from '#lib/errors.ts';
 import { client, server } from './bytes.ts';
-import { type Rig, startRig } from './rig.ts';
+import { answer, type Rig, startRig } from './rig.ts';
 
 const refusedWord = /sallyport_refused_[0-9a-f]+_\d+/;
 
@@ -288,14 +288,7 @@ describe('names', () => {
 
     await ask(rig, Buffer.concat([client.bind('', 'made_by_sql'), client.execute(''), client.sync()]));
     const question = rig.toServer().toString();
-    rig.server.write(
-      Buffer.concat([
-        server.rowDescription(),
-        server.dataRow('FORBIDDEN thing'),
-        server.commandComplete('SELECT 1'),
-        server.ready('I'),
-      ]),
-    );
+    rig.server.write(answer('FORBIDDEN thing'));
     await rig.settle();
 
     expect(question).toContain("pg_catalog.pg_prepared_statements WHERE name = 'made_by_sql'");

@@ -80,7 +80,9 @@ export function startRig(options: RigOptions = {}): Rig {
     cancel: () => Promise.resolve(),
   } as unknown as PostgresLeg;
   const hello = { minor: 0, parameters: new Map<string, string>() };
-  const relay = new PostgresRelay(connection, hello, leg, gate, { read: text => factsOf(text.toString()) });
+  const relay = new PostgresRelay(connection, hello, leg, gate, {
+    read: (text, context) => factsOf(text.toString(), context.searchPath),
+  });
   return {
     client,
     server,
@@ -95,25 +97,34 @@ export function startRig(options: RigOptions = {}): Rig {
 }
 
 /** The gateway asks for the search path before it reads the first text. */
-const searchPathAnswer = Buffer.concat([
-  fromServer.rowDescription(),
-  fromServer.dataRow('["pg_catalog","public"]'),
-  fromServer.commandComplete('SELECT 1'),
-  fromServer.ready('I'),
-]);
+const searchPathAnswer = answer('["pg_catalog","public"]');
+
+/** What a server says when the gateway asks it something. */
+export function answer(value: string): Buffer {
+  return Buffer.concat([
+    fromServer.parseComplete(),
+    fromServer.bindComplete(),
+    fromServer.dataRow(value),
+    fromServer.commandComplete('SELECT 1'),
+    fromServer.closeComplete(),
+    fromServer.closeComplete(),
+    fromServer.ready('I'),
+  ]);
+}
 
 const known = new Map<string, SqlFacts>();
 
 /** The first word is the verb; `TOUCHES` says that settings may change, `PREPARES x` what it says. */
-function factsOf(text: string): SqlFacts {
-  const found = known.get(text);
+function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
+  const key = `${path === undefined} ${text}`;
+  const found = known.get(key);
   if (found) return found;
   const verb = text.includes('FORBIDDEN') ? 'FORBIDDEN' : (text.split(' ')[0] ?? '');
   const facts: SqlFacts = {
     command: {
       protocol: 'postgres',
       verb,
-      operations: [{ action: 'postgres:select', objects: [] }],
+      operations: [{ action: 'postgres:select', objects: path === undefined ? ['?.t'] : ['public.t'] }],
       functions: [],
       risk: { writes: false, ddl: false, noWhere: false, statements: 1, opaque: false, unknownCode: false },
     },
@@ -122,7 +133,7 @@ function factsOf(text: string): SqlFacts {
     sessionMatters: false,
     unread: undefined,
   };
-  known.set(text, facts);
+  known.set(key, facts);
   return facts;
 }
 

@@ -78,6 +78,24 @@ export function parse(name: string, sql: string): Buffer {
   return message('P', text(name), text(sql), Buffer.alloc(2));
 }
 
+/** Bind without parameters, results as text. */
+export function bind(portal: string, statement: string): Buffer {
+  return message('B', text(portal), text(statement), Buffer.alloc(6));
+}
+
+/** Execute to the end. */
+export function execute(portal: string): Buffer {
+  return message('E', text(portal), Buffer.alloc(4));
+}
+
+export function close(kind: 'S' | 'P', name: string): Buffer {
+  return message('C', Buffer.from(kind), text(name));
+}
+
+export function sync(): Buffer {
+  return message('S');
+}
+
 export function password(value: string): Buffer {
   return message('p', text(value));
 }

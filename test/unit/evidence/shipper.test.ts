@@ -205,12 +205,13 @@ describe('the shipper', () => {
     const journal = await recordings.open();
     const session = journal.openSession(newId(), head);
     await durable(session);
-    const tail = Buffer.concat([forged, Buffer.alloc(10_000)]);
+    // Small enough to stand in the journal as it is.
+    const tail = Buffer.concat([forged, Buffer.alloc(3_900 - forged.length)]);
     session.clientBytes(tail);
     await durable(session);
     await journal.close();
     const bytes = readFileSync(journalFile());
-    writeFileSync(journalFile(), bytes.subarray(0, bytes.length - 5_000));
+    writeFileSync(journalFile(), bytes.subarray(0, bytes.length - 1_000));
     expect(bytes.includes(forged.subarray(blockHeaderBytes))).toBe(true);
 
     await recordings.ship();

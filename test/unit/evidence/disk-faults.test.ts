@@ -106,7 +106,7 @@ describe('a disk that fails', () => {
     session.end('{"how":"closed"}');
     await journal.close();
 
-    expect(await recorded()).toBe(`${'y'.repeat(2_000)}${'z'.repeat(5_000)}!`);
+    expect((await recorded()) === `${words}!`).toBe(true);
   });
 
   test('in one file goes on in another', async () => {

@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { eventually } from '../integration/support/eventually.ts';
 import { brokenDisk, deafDisk, type FailingDisk, smallDisk } from '../integration/support/failing-disk.ts';
 import { openClient, sqlStateOf, withClient } from '../integration/support/login.ts';
-import { readRecordings } from '../integration/support/recordings.ts';
+import { whenShipped } from '../integration/support/shipped.ts';
 import { compare, readTargetLog } from '../integration/support/target-log.ts';
 import { startTestStack, type TestStack } from '../integration/support/test-stack.ts';
 import { startWriters, type Writers } from '../integration/support/writers.ts';
@@ -23,9 +23,14 @@ describe.each([
 ])('a disk that %s', (_, makeDisk) => {
   let disk: FailingDisk;
   let writers: Writers;
+  const environment = () => ({
+    SALLYPORT_SPOOL_DIR: disk.path,
+    // A disk with errors forgets what its kernel had not written yet.
+    SALLYPORT_SPOOL_FSYNC: makeDisk === brokenDisk ? 'on' : 'off',
+  });
   beforeEach(async () => {
     disk = await makeDisk(sut.folder);
-    await sut.stack.gateway.restart({ SALLYPORT_SPOOL_DIR: disk.path });
+    await sut.stack.gateway.restart(environment());
   });
   afterEach(async () => {
     await writers?.stop();
@@ -36,8 +41,8 @@ describe.each([
   test('lets nothing run that is not recorded, and is used again when it is well', async () => {
     const { gateway, postgres, ready } = sut.stack;
     const pid = gateway.pid!;
-    writers = startWriters(sut.login('dba'), 'written', 3);
-    const idle = await openClient(sut.login('dba'));
+    writers = startWriters(sut.login('dba'), 'written', 6);
+    const idle = await openClient(sut.login('dba'), { query_timeout: 5_000 });
     await eventually('the writers write', () => writers.confirmed.size > 20, 30_000);
 
     disk.fail(pid);
@@ -62,7 +67,7 @@ describe.each([
     } else {
       await gateway.stop();
       disk.repair();
-      await gateway.start({ SALLYPORT_SPOOL_DIR: disk.path });
+      await gateway.start(environment());
     }
     await eventually(
       'the writers write again',
@@ -74,15 +79,8 @@ describe.each([
     await idle.end().catch(() => {});
     await gateway.stop();
 
-    await gateway.start({ SALLYPORT_SPOOL_DIR: disk.path });
-    const recordings = await eventually(
-      'every recording is closed',
-      async () => {
-        const all = await readRecordings(ready.paths.recordings);
-        return all.every(({ final }) => final) && all;
-      },
-      30_000,
-    );
+    await gateway.start(environment());
+    const recordings = await whenShipped(disk.path, ready.paths.recordings);
     const { executed, unrecorded } = compare(
       await readTargetLog(postgres.logFile),
       sut.direct().user,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { eventually } from '../integration/support/eventually.ts';
 import { sqlStateOf, withClient } from '../integration/support/login.ts';
-import { type Recording, readRecordings } from '../integration/support/recordings.ts';
+import { whenShipped } from '../integration/support/shipped.ts';
 import { compare, readTargetLog } from '../integration/support/target-log.ts';
 import { startTestStack, type TestStack } from '../integration/support/test-stack.ts';
 import { startWriters } from '../integration/support/writers.ts';
@@ -25,7 +25,7 @@ test(
     const { gateway, postgres, ready } = sut.stack;
     const random = numbers(seed);
     await withClient(sut.login('dba'), client => client.query('CREATE TABLE written (id text PRIMARY KEY)'));
-    const writers = startWriters(sut.login('dba'), 'written', 4);
+    const writers = startWriters(sut.login('dba'), 'written', 8);
 
     for (let kill = 0; kill < kills; kill += 1) {
       const before = writers.confirmed.size;
@@ -36,7 +36,7 @@ test(
     }
     await writers.stop();
 
-    const recordings = await whenAllClosed(ready.paths.recordings);
+    const recordings = await whenShipped(ready.paths.spool, ready.paths.recordings);
     const log = await readTargetLog(postgres.logFile);
     const { executed, unrecorded } = compare(log, sut.direct().user, recordings);
     expect(unrecorded).toEqual([]);
@@ -67,18 +67,6 @@ test(
 test('after that the gateway is as good as new', async () => {
   expect(await sqlStateOf(withClient(sut.login('dev'), client => client.query('SELECT 1')))).toBeUndefined();
 });
-
-/** The shipper closes what the dead have left open. */
-function whenAllClosed(folder: string): Promise<Recording[]> {
-  return eventually(
-    'every recording is closed',
-    async () => {
-      const recordings = await readRecordings(folder);
-      return recordings.length > 0 && recordings.every(({ final }) => final) && recordings;
-    },
-    60_000,
-  );
-}
 
 /** Numbers from 0 up to 1 that follow from the seed (mulberry32). */
 function numbers(from: number): () => number {

@@ -20,7 +20,7 @@ export interface Access {
  * nothing is permitted.
  */
 export class PolicySource {
-  readonly #control: ControlPlane;
+  readonly #control: Pick<ControlPlane, 'lookup'>;
   readonly #onLocks: (locks: readonly Lock[]) => void;
   readonly #onFault: (fault: unknown) => void;
   readonly #now: () => number;
@@ -31,9 +31,10 @@ export class PolicySource {
   #questions = 0;
   #answered = 0;
   #timer: NodeJS.Timeout | undefined;
+  readonly #asking = new Map<string, Promise<Access>>();
 
   constructor(options: {
-    readonly control: ControlPlane;
+    readonly control: Pick<ControlPlane, 'lookup'>;
     /** All locks there are, at every refresh. */
     readonly onLocks: (locks: readonly Lock[]) => void;
     readonly onFault: (fault: unknown) => void;
@@ -63,9 +64,17 @@ export class PolicySource {
     this.#timer = undefined;
   }
 
-  /** Asks for a session that opens. Rejects with `controlPlaneUnavailable`. */
+  /**
+   * Asks for a session that opens. Sessions of one principal that open at one target at the same time share a
+   * question: what changes meanwhile reaches them by the next refresh. Rejects with `controlPlaneUnavailable`.
+   */
   access(identity: Identity, target: string): Promise<Access> {
-    return this.#lookup(identity, target);
+    const key = JSON.stringify([identity.issuer, identity.subject, identity.onBehalfOf?.subject, target]);
+    const asked = this.#asking.get(key);
+    if (asked) return asked;
+    const question = this.#lookup(identity, target).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, question);
+    return question;
   }
 
   get ready(): boolean {

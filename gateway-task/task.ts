@@ -24,12 +24,15 @@ import { type Serving, serve } from './session.ts';
 
 const sweepMs = 1_000;
 const mailboxMs = 1_000;
+/** A function that has to be loaded first takes seconds; whoever signs in waits that long rather than be refused. */
+const controlDeadlineMs = 8_000;
 
 /** Everything that one gateway process is made of, wired once. */
 export class GatewayTask {
   readonly #config: GatewayConfig;
   readonly #log: Logger;
   readonly #registry: Registry;
+  readonly #control: ControlPlane;
   readonly #policy: PolicySource;
   readonly #liveSessions: LiveSessions;
   readonly #listeners: Listener[] = [];
@@ -48,8 +51,13 @@ export class GatewayTask {
     this.#certificate = new Certificate(config.tls.certFile, config.tls.keyFile, fault =>
       this.#log.error({ err: fault }, 'the renewed certificate cannot be used; the old one goes on'),
     );
+    this.#control = new ControlPlane({
+      url: config.controlUrl,
+      region: process.env['AWS_REGION'] ?? 'us-east-1',
+      deadlineMs: controlDeadlineMs,
+    });
     this.#policy = new PolicySource({
-      control: new ControlPlane({ url: config.controlUrl, region: process.env['AWS_REGION'] ?? 'us-east-1' }),
+      control: this.#control,
       onLocks: locks => this.#registry.enforce(locks, Date.now()),
       onFault: fault => this.#log.warn({ err: fault }, 'policy could not be refreshed'),
     });
@@ -161,10 +169,6 @@ export class GatewayTask {
   #reception(): Reception {
     const { issuer, audience, jwksUri } = this.#config.oidc;
     const verifier = new TokenVerifier({ issuer, audience, jwksUri });
-    const control = new ControlPlane({
-      url: this.#config.controlUrl,
-      region: process.env['AWS_REGION'] ?? 'us-east-1',
-    });
     return {
       issuer,
       identify: async (text, target) => {
@@ -172,7 +176,7 @@ export class GatewayTask {
         const principal =
           credential.kind === 'token'
             ? await verifier.verify(credential.token)
-            : await control.redeemTicket(credential.ticket, target);
+            : await this.#control.redeemTicket(credential.ticket, target);
         return principal as Identity;
       },
       cancel: key => this.#registry.cancel(key),

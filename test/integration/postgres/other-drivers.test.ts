@@ -5,7 +5,10 @@ import { libpqEnvironment, withClient } from '../support/login.ts';
 import { run } from '../support/program.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 
-const program = fileURLToPath(new URL('psycopg-session.py', import.meta.url));
+const pythonProgram = fileURLToPath(new URL('psycopg-session.py', import.meta.url));
+const javaProgram = fileURLToPath(new URL('JdbcSession.java', import.meta.url));
+/** Of Debian's libpostgresql-jdbc-java. */
+const jdbcDriver = '/usr/share/java/postgresql.jar';
 
 let sut: TestStack;
 beforeAll(async () => {
@@ -23,7 +26,7 @@ test.each([
       client.query('SELECT id, status FROM orders WHERE id = 3'),
     );
 
-    const end = await run(debianPython, [program], { env: libpqEnvironment(sut.login('dev', target)) });
+    const end = await run(debianPython, [pythonProgram], { env: libpqEnvironment(sut.login('dev', target)) });
 
     expect(end).toMatchObject({ code: 0, stderr: '' });
     expect(JSON.parse(end.stdout)).toEqual({
@@ -38,3 +41,21 @@ test.each([
   },
   60_000,
 );
+
+// A Java development kit is some 300 MB: the short form goes without.
+if (process.env['SALLYPORT_LONG'] === '1') {
+  test('JDBC does its work (needs openjdk-17-jdk-headless and libpostgresql-jdbc-java)', async () => {
+    const { port, ca, password } = sut.login('dev');
+    const url = `jdbc:postgresql://localhost:${port}/shop?sslmode=verify-full&sslrootcert=${ca}`;
+
+    const end = await run('java', ['-cp', jdbcDriver, javaProgram, url], { env: { PGPASSWORD: password } });
+
+    expect(end).toMatchObject({ code: 0, stderr: '' });
+    expect(end.stdout.trim().split('\n')).toEqual([
+      'prepared=55',
+      'refused=42501',
+      'fetched=1000',
+      'batched=20',
+    ]);
+  });
+}

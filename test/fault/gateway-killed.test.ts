@@ -65,7 +65,11 @@ test(
 );
 
 test('after that the gateway is as good as new', async () => {
-  expect(await sqlStateOf(withClient(sut.login('dev'), client => client.query('SELECT 1')))).toBeUndefined();
+  // The stand-ins live in this process, which the comparison has kept busy: the first answer may come too late.
+  await eventually('a session opens', async () => {
+    const state = await sqlStateOf(withClient(sut.login('dev'), client => client.query('SELECT 1')));
+    return state === undefined;
+  });
 });
 
 /** Numbers from 0 up to 1 that follow from the seed (mulberry32). */

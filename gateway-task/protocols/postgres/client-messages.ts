@@ -148,33 +148,30 @@ export class ClientMessages {
     if (!command) return 'hold';
     const verdict = this.#gate.admit(command);
     if (verdict instanceof SallyportError) return this.#refuse(verdict);
-    const statement = name.toString('latin1');
+    const statement = nameOf(name);
     conversation.statements.expect('statement', statement, command, conversation.sent);
     return this.#forwarded(verdict, unread ? 'unread' : 'parse', statement);
   }
 
   #bind(frame: Buffer): Outcome {
     const conversation = this.#conversation;
-    const portal = cString(frame, headBytes, frame.length);
-    const name = portal && cString(frame, headBytes + portal.length + 1, frame.length);
-    if (!name) throw new SallyportError('protocolViolation', 'invalid Bind message');
-    const command = this.#lookUp('statement', name.toString('latin1'));
+    const portalBytes = cString(frame, headBytes, frame.length);
+    const statementBytes = portalBytes && cString(frame, headBytes + portalBytes.length + 1, frame.length);
+    if (!statementBytes) throw new SallyportError('protocolViolation', 'invalid Bind message');
+    const portal = nameOf(portalBytes);
+    const command = this.#lookUp('statement', nameOf(statementBytes));
     if (command === undefined) return 'hold';
-    conversation.statements.expect(
-      'portal',
-      portal.toString('latin1'),
-      command || undefined,
-      conversation.sent,
-    );
+    conversation.statements.expect('portal', portal, command ?? undefined, conversation.sent);
     return 'pass';
   }
 
   #execute(frame: Buffer): Outcome {
     const conversation = this.#conversation;
-    const name = cString(frame, headBytes, frame.length)?.toString('latin1');
-    if (name === undefined || frame.length !== headBytes + name.length + 5) {
+    const bytes = cString(frame, headBytes, frame.length);
+    if (bytes === undefined || frame.length !== headBytes + bytes.length + 5) {
       throw new SallyportError('protocolViolation', 'invalid Execute message');
     }
+    const name = nameOf(bytes);
     const command = this.#lookUp('portal', name);
     if (command === undefined) return 'hold';
     if (command === null) {
@@ -196,10 +193,10 @@ export class ClientMessages {
 
   #close(frame: Buffer): void {
     const conversation = this.#conversation;
-    const name = cString(frame, headBytes + 1, frame.length)?.toString('latin1');
+    const name = cString(frame, headBytes + 1, frame.length);
     if (name === undefined) throw new SallyportError('protocolViolation', 'invalid Close message');
     const kind = frame[headBytes] === 0x53 ? 'close-statement' : 'close-portal';
-    conversation.statements.expect(kind, name, undefined, conversation.sent);
+    conversation.statements.expect(kind, nameOf(name), undefined, conversation.sent);
   }
 
   #forwarded(admission: Admission, kind: string, name: string): Outcome {
@@ -232,9 +229,10 @@ export class ClientMessages {
     }
     if (needsPath) this.#questions.askSearchPath();
     for (const name of conversation.missing) {
-      this.#questions.askStatement('pg_prepared_statements', name, found =>
-        conversation.setPrepared(name, preparedFacts(this.#sql.read(found, conversation.reading), name)),
-      );
+      this.#questions.askStatement('pg_prepared_statements', name, found => {
+        const read = this.#sql.read(found, conversation.reading);
+        if (isAlone(read)) conversation.setPrepared(name, preparedFacts(read, name));
+      });
     }
     this.#questions.start();
     return undefined;
@@ -258,7 +256,7 @@ export class ClientMessages {
       const view = kind === 'statement' ? 'pg_prepared_statements' : 'pg_cursors';
       this.#questions.askStatement(view, name, text => {
         const read = this.#sql.read(text, reading);
-        statements.learn(kind, name, commandOf(read, text, reading.searchPath));
+        if (isAlone(read)) statements.learn(kind, name, commandOf(read, text, reading.searchPath));
       });
     }
     this.#questions.start();
@@ -277,6 +275,14 @@ function dependsOnPath({ command }: SqlFacts): boolean {
     risk.unknownCode ||
     operations.some(({ objects }) => objects.some(name => name.startsWith('?.')))
   );
+}
+
+/**
+ * The server keeps the whole text that a statement was prepared in. One of several cannot be told from the
+ * others, and a SET in front of it is no longer in force: then it stays unknown.
+ */
+function isAlone(sql: SqlFacts): boolean {
+  return sql.command.risk.statements === 1;
 }
 
 /** The statement inside a PREPARE; a statement prepared by protocol is its own text. */
@@ -303,6 +309,17 @@ function outOfPlace(message: string): SallyportError {
       hint: 'Send Sync first.',
     },
   );
+}
+
+/** PostgreSQL cuts longer names, and reads others by `client_encoding`: two of ours could be one of its. */
+function nameOf(bytes: Buffer): string {
+  if (bytes.length > 63 || bytes.some(byte => byte >= 0x80)) {
+    throw new SallyportError(
+      'unsupported',
+      'a name of a statement or portal has at most 63 characters, all ASCII',
+    );
+  }
+  return bytes.toString('latin1');
 }
 
 function printable(name: string): string {

@@ -1,11 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CommandFacts } from '#lib/command.ts';
+import { SallyportError } from '#lib/errors.ts';
 import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
 import { Refusals } from './refusal.ts';
 import { Statements } from './statements.ts';
 
 /** What ends a pipeline, or a COPY within it, in the order in which the client sent it. */
 type Ender = 'query' | 'sync' | 'copy-end';
+
+/** So many pipelines may wait for their answers. */
+const maxEnders = 10_000;
 
 /** Statements of SQL that make or end a portal. */
 const namesCursors = /\b(?:DECLARE|CLOSE|DISCARD)\b/;
@@ -73,7 +77,8 @@ export class Conversation {
   end(ender: Ender): void {
     if (ender === 'copy-end') {
       this.#copyIn = false;
-      if (this.#enders.length > 0 || this.unsynchronised) this.#enders.push(ender);
+      const open = this.#enders.length > 0 || this.unsynchronised;
+      if (open && this.#enders.at(-1) !== 'copy-end') this.#push(ender);
       return;
     }
     if (ender === 'sync') {
@@ -81,8 +86,15 @@ export class Conversation {
       if (this.#copyIn) return;
       this.unsynchronised = false;
     }
-    this.#enders.push(ender);
+    this.#push(ender);
     this.sent += 1;
+  }
+
+  #push(ender: Ender): void {
+    if (this.#enders.length >= maxEnders) {
+      throw new SallyportError('tooMany', `more than ${maxEnders} pipelines wait for their answers`);
+    }
+    this.#enders.push(ender);
   }
 
   /** CopyInResponse: what Syncs the client sent ahead of its data, the server will ignore. */
@@ -108,11 +120,14 @@ export class Conversation {
 
   /** ReadyForQuery. */
   ready(status: 'I' | 'T' | 'E'): void {
-    if (this.#enders.shift() !== undefined) {
-      this.refusals.settle(this.done);
-      this.done += 1;
+    this.#dropCopyEnds();
+    if (this.#enders.shift() === undefined) {
+      // Whose answer is whose is not known any more: what is decided by it could be decided wrongly.
+      throw new SallyportError('protocolViolation', 'an answer came that nothing was asked for');
     }
-    while (this.#enders[0] === 'copy-end') this.#enders.shift();
+    this.refusals.settle(this.done);
+    this.done += 1;
+    this.#dropCopyEnds();
     this.#copyIn = false;
     this.status = status;
     this.statements.settle(this.done, this.status === 'I');
@@ -122,6 +137,11 @@ export class Conversation {
         this.#searchPath = undefined;
       }
     }
+  }
+
+  /** Ends of COPYs whose answers have come. */
+  #dropCopyEnds(): void {
+    while (this.#enders[0] === 'copy-end') this.#enders.shift();
   }
 
   /** ParameterStatus. */

@@ -1,16 +1,33 @@
+import { randomBytes } from 'node:crypto';
 import type { Gate } from '#gateway/pipeline/gate.ts';
+import { SallyportError } from '#lib/errors.ts';
 import type { Conversation } from './conversation.ts';
 import { bind, close, execute, parse, sync } from './wire/build.ts';
 import { backend, headBytes } from './wire/frames.ts';
-import { readDataRow } from './wire/read.ts';
+import { readDataRow, readErrorFields } from './wire/read.ts';
 
 interface Question {
+  /** Text of a SELECT behind its first column, which marks the answer as one to this question. */
   readonly sql: string;
-  /** The first column of the first row; undefined when there is none or the question failed. */
+  /** The second column of the first row; undefined when there is none or the question failed. */
   readonly learn: (answer: Buffer | undefined) => void;
 }
 
-const searchPathSql = 'SELECT pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
+const searchPathSql = 'pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
+
+/** What the server answers to a question, in this order and nothing between; a row may be missing. */
+const expected = [
+  backend.closeComplete,
+  backend.parseComplete,
+  backend.bindComplete,
+  backend.dataRow,
+  backend.commandComplete,
+  backend.closeComplete,
+  backend.closeComplete,
+  backend.readyForQuery,
+];
+const rowStep = expected.indexOf(backend.dataRow);
+const lastStep = expected.length - 1;
 
 /** No client's statement or portal is called this. */
 const reserved = 'sallyport_question';
@@ -42,6 +59,8 @@ export class Questions {
   #waiting = false;
   #current: Question | undefined;
   #answer: Buffer | undefined;
+  #mark = '';
+  #step = 0;
 
   /** @param answered called when all that was asked since `start` is answered */
   constructor(conversation: Conversation, gate: Gate, answered: () => void) {
@@ -54,7 +73,9 @@ export class Questions {
     this.#queue.push({
       sql: searchPathSql,
       learn: answer => {
-        if (answer) this.#conversation.setSearchPath(JSON.parse(answer.toString('utf8')) as string[]);
+        // Other letters than ASCII come in the client's encoding: then the path stays unknown.
+        if (answer?.every(byte => byte < 0x80))
+          this.#conversation.setSearchPath(JSON.parse(answer.toString('utf8')) as string[]);
       },
     });
   }
@@ -68,7 +89,7 @@ export class Questions {
     // Any other name would have to be quoted by the session's encoding and settings: it stays unknown.
     if (!/^[\x20-\x7e]{0,63}$/.test(name) || name.includes('\\')) return;
     this.#queue.push({
-      sql: `SELECT statement FROM pg_catalog.${view} WHERE name = '${name.replaceAll("'", "''")}'`,
+      sql: `statement FROM pg_catalog.${view} WHERE name = '${name.replaceAll("'", "''")}'`,
       learn: answer => answer && learn(answer),
     });
   }
@@ -90,43 +111,64 @@ export class Questions {
   }
 
   /**
-   * Takes a message of the server while `active`.
+   * Takes a message of the server while `active`. Throws when it is neither an answer nor something that the
+   * server may say at any time: then the gateway has lost count, and must not go on deciding.
+   *
    * @returns whether it was an answer; if not, it is for the client.
    */
   take(frame: Buffer): boolean {
-    switch (frame[0]) {
-      case backend.dataRow:
-        this.#answer ??= readDataRow(frame.subarray(headBytes))[0];
-        return true;
-      case backend.parseComplete:
-      case backend.bindComplete:
-      case backend.closeComplete:
-      case backend.commandComplete:
-      case backend.errorResponse:
-        return true;
-      case backend.readyForQuery: {
-        const { learn } = this.#current!;
-        const answer = this.#answer;
-        this.#current = undefined;
-        this.#answer = undefined;
-        learn(answer);
-        this.#next();
-        return true;
-      }
-      default:
-        return false;
+    const type = frame[0]!;
+    if (
+      type === backend.noticeResponse ||
+      type === backend.parameterStatus ||
+      type === backend.notificationResponse
+    ) {
+      return false;
     }
+    if (type === backend.errorResponse) {
+      if (readErrorFields(frame.subarray(headBytes)).severity !== 'ERROR') return false;
+      this.#step = lastStep;
+      return true;
+    }
+    if (this.#step === rowStep && type !== backend.dataRow) this.#step += 1;
+    if (type !== expected[this.#step]) throw outOfStep();
+    this.#step += 1;
+    if (type === backend.dataRow) this.#readRow(frame);
+    if (type === backend.readyForQuery) this.#finish();
+    return true;
+  }
+
+  #readRow(frame: Buffer): void {
+    const [mark, answer] = readDataRow(frame.subarray(headBytes));
+    if (mark?.toString('latin1') !== this.#mark) throw outOfStep();
+    this.#answer = answer;
+  }
+
+  #finish(): void {
+    const { learn } = this.#current!;
+    const answer = this.#answer;
+    this.#current = undefined;
+    this.#answer = undefined;
+    learn(answer);
+    this.#next();
   }
 
   #next(): void {
     if (!this.#conversation.quiet) return;
     this.#current = this.#queue.shift();
     if (this.#current) {
-      this.#gate.inject(question(this.#current.sql));
+      // Random, so that nothing a client has the server say can pass for an answer.
+      this.#mark = randomBytes(12).toString('hex');
+      this.#step = 0;
+      this.#gate.inject(question(`SELECT '${this.#mark}', ${this.#current.sql}`));
     } else if (this.#waiting) {
       this.#waiting = false;
       // Not at once: whoever asked is still on its way to wait.
       queueMicrotask(this.#answered);
     }
   }
+}
+
+function outOfStep(): SallyportError {
+  return new SallyportError('protocolViolation', 'the server answers something else than the gateway asked');
 }

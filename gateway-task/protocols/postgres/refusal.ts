@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { errorTable, type SallyportError } from '#lib/errors.ts';
+import { errorTable, SallyportError } from '#lib/errors.ts';
 import { errorResponse, parse, query } from './wire/build.ts';
+
+const maxWaiting = 1_000;
 
 interface Waiting {
   readonly number: number;
@@ -57,6 +59,12 @@ export class Refusals {
   }
 
   #text(reason: SallyportError, cycle: number): string {
+    if (this.#waiting.length >= maxWaiting) {
+      throw new SallyportError(
+        'tooMany',
+        `more than ${maxWaiting} refused statements wait for their answers`,
+      );
+    }
     this.#count += 1;
     this.#waiting.push({ number: this.#count, cycle, reason });
     return `${this.#word}${this.#count}`;

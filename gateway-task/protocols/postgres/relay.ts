@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { Hold } from '#gateway/net/hold.ts';
 import type { Gate } from '#gateway/pipeline/gate.ts';
 import type { ClientConnection, Relay } from '#gateway/protocols/protocol.ts';
@@ -143,11 +144,17 @@ export class PostgresRelay implements Relay {
         }
         if (open === 0) resolve();
       };
-      client.once('close', closed(target));
-      target.once('close', closed(client));
+      onceClosed(client, closed(target));
+      onceClosed(target, closed(client));
       client.once('end', () => this.#gate.afterForwarding(() => target.end()));
       target.once('end', () => client.end());
     });
     return this.#ended;
   }
+}
+
+/** A socket that closed while the session was being opened says so no more. */
+function onceClosed(socket: Duplex, then: () => void): void {
+  if (socket.closed) queueMicrotask(then);
+  else socket.once('close', then);
 }

@@ -1,7 +1,10 @@
+import { SallyportError } from '#lib/errors.ts';
 import type { SqlCommand } from './sql-command.ts';
 
 /** So many names of one kind are remembered for a session. */
 const maxNames = 4_096;
+/** So many requests may wait for their answers: far more than socket buffers let an honest client have. */
+const maxPending = 20_000;
 
 /** A Parse, Bind or Close on its way; the server's answers come in the order of the requests. */
 interface Pending {
@@ -27,8 +30,16 @@ export class Statements {
   #first = 0;
   /** The last pipeline that may have changed what names stand for by SQL, unseen by this protocol's answers. */
   #doubtCycle = -1;
+  /** The last pipeline in which the server said that something failed: it skips the rest. */
+  #failedCycle = -1;
 
+  /** Throws `tooMany`. */
   expect(kind: Pending['kind'], name: string, command: SqlCommand | undefined, cycle: number): void {
+    // The server skips it, and gives no answer.
+    if (cycle === this.#failedCycle) return;
+    if (this.#pending.length - this.#first >= maxPending) {
+      throw new SallyportError('tooMany', `more than ${maxPending} requests wait for their answers`);
+    }
     this.#pending.push({ kind, name, command, cycle });
   }
 
@@ -51,6 +62,7 @@ export class Statements {
 
   /** ErrorResponse: the server skips the rest of this pipeline. */
   void(cycle: number): void {
+    this.#failedCycle = cycle;
     if (this.#pending.length === this.#first) return;
     this.#pending = this.#pending.slice(this.#first).filter(request => request.cycle !== cycle);
     this.#first = 0;
@@ -64,6 +76,10 @@ export class Statements {
   /** ReadyForQuery: `done` pipelines are answered. The end of a transaction closes its portals. */
   settle(done: number, idle: boolean): void {
     if (idle) this.#portals.clear();
+    if (this.#first < this.#pending.length && this.#pending[this.#first]!.cycle < done) {
+      this.#pending = this.#pending.slice(this.#first).filter(request => request.cycle >= done);
+      this.#first = 0;
+    }
     if (this.#doubtCycle < 0 || this.#doubtCycle >= done) return;
     this.#doubtCycle = -1;
     for (const names of [this.#statements, this.#portals]) {
@@ -80,6 +96,8 @@ export class Statements {
 
   /** @param cycle number of the pipeline in which the name is used */
   find(kind: 'statement' | 'portal', name: string, cycle: number): LookUp {
+    // What stood before it in the pipeline may have changed what the name stands for.
+    if (this.#doubtCycle === cycle && name !== '') return 'unsettled';
     for (let index = this.#pending.length - 1; index >= this.#first; index -= 1) {
       const request = this.#pending[index]!;
       if (request.name !== name || !request.kind.endsWith(kind)) continue;

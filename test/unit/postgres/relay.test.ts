@@ -253,7 +253,7 @@ describe('server to client', () => {
   test('every cut gives the same bytes', async () => {
     for (let cut = 1; cut < answers.length; cut += 1) {
       const rig = startRig();
-      await ask(rig, client.query('SELECT 1'));
+      await ask(rig, Buffer.concat([client.query('SELECT 1'), client.query('SELECT 2')]));
       const before = rig.toClient().length;
 
       rig.server.write(answers.subarray(0, cut));
@@ -287,11 +287,11 @@ describe('names', () => {
     const rig = startRig();
 
     await ask(rig, Buffer.concat([client.bind('', 'made_by_sql'), client.execute(''), client.sync()]));
-    const question = rig.toServer().toString();
-    rig.server.write(answer('FORBIDDEN thing'));
+    const question = rig.toServer();
+    rig.server.write(answer(question, 'FORBIDDEN thing'));
     await rig.settle();
 
-    expect(question).toContain("pg_catalog.pg_prepared_statements WHERE name = 'made_by_sql'");
+    expect(question.toString()).toContain("pg_catalog.pg_prepared_statements WHERE name = 'made_by_sql'");
     expect(rig.toServer().includes(client.execute(''))).toBe(false);
     expect(rig.toServer().toString()).toMatch(refusedWord);
     expect(rig.toClient().toString()).not.toContain('FORBIDDEN thing');
@@ -328,5 +328,73 @@ describe('COPY in the extended protocol', () => {
     await ask(rig, client.bind('', 'unknown_name'));
 
     expect(rig.toServer().toString()).toContain('pg_prepared_statements');
+  });
+});
+
+describe('a client that would have the gateway lose count', () => {
+  test('cannot pass a row of its own for the answer to a question', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([client.bind('', 'made_by_sql'), client.execute(''), client.sync()]));
+
+    rig.server.write(answer(Buffer.alloc(0), 'SELECT 1'));
+    await rig.settle();
+
+    expect(rig.toServer().includes(client.execute(''))).toBe(false);
+    expect(rig.toClient().toString()).toContain('C08P01');
+  });
+
+  test('an answer that nothing was asked for ends the session', async () => {
+    const rig = startRig();
+    await ask(rig, client.query('SELECT 1'));
+
+    rig.server.write(Buffer.concat([server.ready('I'), server.ready('I')]));
+    await rig.settle();
+
+    expect(rig.toClient().toString()).toContain('C08P01');
+  });
+
+  test('what it asks after an error in the same pipeline is not taken for done', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([client.parse('a', 'FIRST'), client.sync()]));
+    rig.server.write(Buffer.concat([server.parseComplete(), server.ready('I')]));
+    await rig.settle();
+    await ask(rig, Buffer.concat([client.parse('bad', 'SELECT 1'), client.flush()]));
+    rig.server.write(server.error('42703', 'no such column'));
+    await rig.settle();
+    await ask(rig, Buffer.concat([client.parse('a', 'SECOND'), client.sync()]));
+    rig.server.write(server.ready('I'));
+    await rig.settle();
+    await ask(rig, Buffer.concat([client.close('S', 'zz'), client.sync()]));
+    rig.server.write(Buffer.concat([server.closeComplete(), server.ready('I')]));
+    await rig.settle();
+
+    await ask(rig, Buffer.concat([client.bind('', 'a'), client.execute(''), client.sync()]));
+
+    const { createHash } = await import('node:crypto');
+    const command = rig.entries.findLast(([kind]) => kind === 'command')![1];
+    expect(JSON.parse(command).sha256).toBe(createHash('sha256').update('FIRST').digest('hex'));
+  });
+
+  test.each([
+    ['of 64 characters', client.parse('n'.repeat(64), 'SELECT 1')],
+    ['with a letter that is not ASCII', client.bind('é', '')],
+  ])('a name %s ends the session', async (_, bytes) => {
+    const rig = startRig();
+
+    await ask(rig, bytes);
+
+    expect(rig.toClient().toString()).toContain('C0A000');
+  });
+
+  test('a flood of CopyDone costs nothing and a flood of Syncs ends the session', async () => {
+    const rig = startRig();
+    const begun = performance.now();
+    await ask(rig, Buffer.concat([client.parse('', 'SELECT 1'), ...Array(200_000).fill(client.copyDone())]));
+    expect(rig.toClient().toString()).not.toContain('C53300');
+
+    await ask(rig, Buffer.concat(Array(20_000).fill(client.sync())));
+
+    expect(rig.toClient().toString()).toContain('C53300');
+    expect(performance.now() - begun).toBeLessThan(10_000);
   });
 });

@@ -43,7 +43,7 @@ export function startRig(options: RigOptions = {}): Rig {
   const received = { client: [] as Buffer[], server: [] as Buffer[] };
   client.on('data', (chunk: Buffer) => received.client.push(chunk));
   server.on('data', (chunk: Buffer) => {
-    if (chunk.includes('current_schemas')) server.write(searchPathAnswer);
+    if (chunk.includes('current_schemas')) server.write(answer(chunk, '["pg_catalog","public"]'));
     else received.server.push(chunk);
   });
   client.on('error', () => {});
@@ -96,15 +96,14 @@ export function startRig(options: RigOptions = {}): Rig {
   };
 }
 
-/** The gateway asks for the search path before it reads the first text. */
-const searchPathAnswer = answer('["pg_catalog","public"]');
-
-/** What a server says when the gateway asks it something. */
-export function answer(value: string): Buffer {
+/** What a server says when the gateway asks it something; the mark of the question comes back with the value. */
+export function answer(question: Buffer, value: string): Buffer {
+  const mark = /SELECT '([0-9a-f]{24})'/.exec(question.toString('latin1'))?.[1] ?? 'no mark';
   return Buffer.concat([
+    fromServer.closeComplete(),
     fromServer.parseComplete(),
     fromServer.bindComplete(),
-    fromServer.dataRow(value),
+    fromServer.dataRow(mark, value),
     fromServer.commandComplete('SELECT 1'),
     fromServer.closeComplete(),
     fromServer.closeComplete(),

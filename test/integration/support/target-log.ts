@@ -26,7 +26,7 @@ export async function readTargetLog(file: string): Promise<ExecutedStatement[]> 
 
 /** What the gateway asks for itself, over the client's session; no client said it. */
 const gatewaysOwn =
-  /^SELECT (?:pg_catalog\.array_to_json\(pg_catalog\.current_schemas\(true\)\)|statement FROM pg_catalog\.pg_(?:prepared_statements|cursors) WHERE name = '.*')$/s;
+  /^SELECT '[0-9a-f]{24}', (?:pg_catalog\.array_to_json\(pg_catalog\.current_schemas\(true\)\)|statement FROM pg_catalog\.pg_(?:prepared_statements|cursors) WHERE name = '(?:[^']|'')*')$/;
 
 export interface Comparison {
   /** Statements of clients that the target executed. */

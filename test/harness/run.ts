@@ -28,7 +28,7 @@ async function main(mode: keyof typeof modes, args: readonly string[]): Promise<
   const problems: string[] = [];
   if (tools) {
     try {
-      ensureTools(say);
+      ensureTools(say, mode === 'long');
     } catch (error) {
       say(`sallyport: ${(error as Error).message}`);
       return 1;

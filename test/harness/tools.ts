@@ -30,11 +30,19 @@ const tools: readonly Tool[] = [
   { package: 'lsof', there: file('/usr/bin/lsof') },
 ];
 
+/** What only the long form needs: a JDK is some 300 MB. */
+const longTools: readonly Tool[] = [
+  { package: 'openjdk-17-jdk-headless', there: () => spawnSync('javac', ['-version']).status === 0 },
+  { package: 'libpostgresql-jdbc-java', there: file('/usr/share/java/postgresql.jar') },
+];
+
 /**
+ * @param long also what the long form needs
  * @throws Error that says what is missing and how to get it
  */
-export function ensureTools(say: (line: string) => void): void {
-  const missing = missingPackages();
+export function ensureTools(say: (line: string) => void, long: boolean): void {
+  const needed = long ? [...tools, ...longTools] : tools;
+  const missing = missingPackages(needed);
   if (missing.length === 0) return;
   const byHand = `apt-get install --no-install-recommends ${missing.join(' ')}`;
   if (!existsSync('/usr/bin/apt-get')) {
@@ -46,13 +54,14 @@ export function ensureTools(say: (line: string) => void): void {
   }
   say(`Installing what the tests need: ${missing.join(' ')} ...`);
   const said = install(missing, root ? [] : ['sudo', '-n']);
-  const still = missingPackages();
+  const still = missingPackages(needed);
   if (still.length > 0) {
     throw new Error(`${still.join(' ')} could not be installed:\n${said.slice(-3000)}\ntry: ${byHand}`);
   }
 }
 
-const missingPackages = () => tools.filter(tool => !tool.there()).map(tool => tool.package);
+const missingPackages = (needed: readonly Tool[]) =>
+  needed.filter(tool => !tool.there()).map(tool => tool.package);
 
 /**
  * Keeps packages from starting their servers and from making a database cluster while they are installed

@@ -5,7 +5,7 @@ import { readOptions } from '#local/options.ts';
 const quietly = (args: readonly string[]) => {
   const said = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
   try {
-    return { result: readOptions(args, '/work'), said: said.mock.calls.join('') };
+    return { result: readOptions(args, '/home/me'), said: said.mock.calls.join('') };
   } finally {
     said.mockRestore();
   }
@@ -13,8 +13,8 @@ const quietly = (args: readonly string[]) => {
 
 describe('the options of npm start', () => {
   test('have defaults that need nothing', () => {
-    expect(readOptions([], '/work')).toEqual({
-      dataDir: '/work/.sallyport',
+    expect(readOptions([], '/home/me')).toEqual({
+      dataDir: '/home/me/.sallyport',
       portBase: 15400,
       readyFile: undefined,
       config: undefined,
@@ -23,8 +23,8 @@ describe('the options of npm start', () => {
   });
 
   test('take paths as seen from where the user stands', () => {
-    expect(readOptions(['--data-dir', 'a', '--ready-file', '/b.json'], '/work')).toMatchObject({
-      dataDir: '/work/a',
+    expect(readOptions(['--data-dir', 'a', '--ready-file', '/b.json'], '/home/me')).toMatchObject({
+      dataDir: '/home/me/a',
       readyFile: '/b.json',
     });
   });

@@ -30,7 +30,7 @@ export class GatewayFailed extends Error {
  * a gigabyte and a second of the event loop for one function of the grammars, and the first one's code is no
  * slower to parse with; that choice can only be made on the command line.
  */
-export const gatewayFlags: readonly string[] = ['--enable-source-maps', '--liftoff-only'];
+export const gatewayFlags: readonly string[] = ['--liftoff-only'];
 
 export class GatewayProcess {
   readonly #options: GatewayOptions;

@@ -68,7 +68,8 @@ export class ByteReader {
   }
 
   readonly #onData = (chunk: Buffer): void => {
-    this.#held = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]);
+    // Copied: the chunk may be read into again.
+    this.#held = Buffer.concat([this.#held, chunk]);
     this.#socket.pause();
     this.#wake?.();
   };

@@ -5,14 +5,30 @@ import { SallyportError } from '#lib/errors.ts';
 
 const keepAliveMs = 60_000;
 
-/** A TCP connection to a target. Rejects with `targetUnavailable`, or `timeout` at the deadline. */
+/**
+ * What all targets without TLS are read into. A buffer for each read, as streams have it, is memory outside
+ * the heap, and every 32 MB of that starts a collection: half of the CPU of a bulk read, when it was measured.
+ */
+const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
+
+/**
+ * A TCP connection to a target. The bytes of its `data` events are the listener's until it returns: what it
+ * keeps, it copies. Rejects with `targetUnavailable`, or `timeout` at the deadline.
+ */
 export async function dialTcp(host: string, port: number, deadline: AbortSignal): Promise<Socket> {
-  const socket = connectTcp({
+  const socket: Socket = connectTcp({
     host,
     port,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveMs,
+    onread: {
+      buffer: readBuffer,
+      callback: bytes => {
+        socket.emit('data', readBuffer.subarray(0, bytes));
+        return true;
+      },
+    },
   });
   ignoreErrors(socket);
   await settled(socket, 'connect', deadline, 'cannot be reached');

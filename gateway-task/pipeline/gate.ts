@@ -141,11 +141,17 @@ export class Gate {
     this.#forwarder!.forward(bytes, false);
   }
 
-  /** Sends bytes to the client. @param recorded what the recording keeps, where a secret must not stand in it */
+  /**
+   * Sends bytes to the client; they are the caller's again when it returns.
+   *
+   * @param recorded what the recording keeps, where a secret must not stand in it
+   */
   reply(bytes: Buffer, recorded = bytes): void {
     this.#metrics.serverBytes += bytes.length;
     this.#recorder.serverBytes(recorded);
-    if (!this.#client!.write(bytes) && !this.#clientBlocked) {
+    const client = this.#client!;
+    const taken = this.#legs!.clientCopies && client.writableLength === 0;
+    if (!client.write(taken ? bytes : Buffer.from(bytes)) && !this.#clientBlocked) {
       this.#clientBlocked = true;
       this.#legs!.holdTarget(true);
     }

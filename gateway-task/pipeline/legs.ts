@@ -5,6 +5,8 @@ import type { SallyportError } from '#lib/errors.ts';
 export interface Legs {
   readonly target: Writable;
   readonly client: Writable;
+  /** Bytes written to the client while nothing waits there are the caller's again when the write returns. */
+  readonly clientCopies: boolean;
   /** Stops and starts reading from a leg. */
   holdClient(hold: boolean): void;
   holdTarget(hold: boolean): void;

@@ -55,6 +55,8 @@ export class PostgresRelay implements Relay {
     gate.join({
       client: this.#client,
       target: leg.socket,
+      // Node.js encrypts at once, or copies what it cannot.
+      clientCopies: connection.encrypted,
       holdClient: held => this.#clientHold.set(held),
       holdTarget: held => this.#targetHold.set(held),
       fail: reason => this.end(reason),

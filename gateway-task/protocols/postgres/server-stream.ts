@@ -31,13 +31,13 @@ export class ServerStream {
     this.#questions = questions;
   }
 
-  /** Takes what the server sent. Throws coded errors that end the session. */
+  /** Takes what the server sent, and keeps none of its memory. Throws coded errors that end the session. */
   take(chunk: Buffer): void {
     if (this.#partialBytes === 0) {
       this.#walk(chunk);
       return;
     }
-    this.#partial.push(chunk);
+    this.#partial.push(Buffer.from(chunk));
     this.#partialBytes += chunk.length;
     if (this.#partialBytes < this.#needBytes) return;
     const whole = Buffer.concat(this.#partial, this.#partialBytes);
@@ -140,7 +140,7 @@ export class ServerStream {
 
   #keep(bytes: Buffer, start: number, offset: number, need: number): void {
     this.#send(bytes, start, offset);
-    this.#partial.push(bytes.subarray(offset));
+    this.#partial.push(Buffer.from(bytes.subarray(offset)));
     this.#partialBytes = bytes.length - offset;
     this.#needBytes = need;
   }

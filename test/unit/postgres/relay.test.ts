@@ -33,6 +33,24 @@ async function ask(rig: Rig, ...chunks: Buffer[]): Promise<void> {
   }
 }
 
+/** The server's bytes come in these pieces, each by itself. */
+async function trickle(rig: Rig, pieces: Iterable<Buffer>): Promise<void> {
+  for (const piece of pieces) {
+    rig.server.write(piece);
+    await rig.settle();
+  }
+}
+
+const byteByByte = (bytes: Buffer) => [...bytes].map(byte => Buffer.from([byte]));
+
+function* messageByMessage(bytes: Buffer): Iterable<Buffer> {
+  for (let at = 0; at < bytes.length; ) {
+    const end = at + 1 + bytes.readUInt32BE(at + 1);
+    yield bytes.subarray(at, end);
+    at = end;
+  }
+}
+
 describe('client to server', () => {
   test('whatever the client says goes on as it came', async () => {
     const rig = startRig();
@@ -264,6 +282,16 @@ describe('server to client', () => {
       expect([cut, rig.toClient().subarray(before).equals(answers)]).toEqual([cut, true]);
     }
   });
+
+  test('byte by byte gives the same', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([client.query('SELECT 1'), client.query('SELECT 2')]));
+    const before = rig.toClient().length;
+
+    await trickle(rig, byteByByte(answers));
+
+    expect(rig.toClient().subarray(before).equals(answers)).toBe(true);
+  });
 });
 
 describe('names', () => {
@@ -283,13 +311,15 @@ describe('names', () => {
     expect(JSON.parse(decision).sha256).toBe(createHash('sha256').update('FIRST').digest('hex'));
   });
 
-  test('an unknown statement is asked for at the server, and Execute is decided by its text', async () => {
+  test.each([
+    ['byte by byte', byteByByte],
+    ['message by message', messageByMessage],
+  ])('an unknown statement is asked for, and Execute is decided by the answer, %s', async (_, cut) => {
     const rig = startRig();
 
     await ask(rig, Buffer.concat([client.bind('', 'made_by_sql'), client.execute(''), client.sync()]));
     const question = rig.toServer();
-    rig.server.write(answer(question, 'FORBIDDEN thing'));
-    await rig.settle();
+    await trickle(rig, cut(answer(question, 'FORBIDDEN thing')));
 
     expect(question.toString()).toContain("pg_catalog.pg_prepared_statements WHERE name = 'made_by_sql'");
     expect(rig.toServer().includes(client.execute(''))).toBe(false);

@@ -39,6 +39,7 @@ export interface RigOptions {
 export function startRig(options: RigOptions = {}): Rig {
   const [client, gatewayClient] = duplexPair();
   const [server, gatewayServer] = duplexPair();
+  takesMemoryBack(gatewayServer);
   const entries: Entry[] = [];
   const received = { client: [] as Buffer[], server: [] as Buffer[] };
   client.on('data', (chunk: Buffer) => received.client.push(chunk));
@@ -93,6 +94,18 @@ export function startRig(options: RigOptions = {}): Rig {
     async settle() {
       for (let turn = 0; turn < 12; turn += 1) await new Promise(resolve => setImmediate(resolve));
     },
+  };
+}
+
+/** Like a socket that reads into the same memory again: what its listeners keep without a copy is spoilt. */
+function takesMemoryBack(socket: Duplex): void {
+  const emit = socket.emit.bind(socket) as (event: string, ...values: unknown[]) => boolean;
+  socket.emit = (event: string, ...values: unknown[]) => {
+    if (event !== 'data') return emit(event, ...values);
+    const lent = Buffer.from(values[0] as Buffer);
+    const heard = emit(event, lent);
+    lent.fill(0xff);
+    return heard;
   };
 }
 

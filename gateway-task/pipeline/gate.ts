@@ -142,7 +142,7 @@ export class Gate {
   }
 
   /**
-   * Sends bytes to the client; they are the caller's again when it returns.
+   * Sends bytes to the client. Where the target lends its bytes, they are its own again when this returns.
    *
    * @param recorded what the recording keeps, where a secret must not stand in it
    */
@@ -150,8 +150,9 @@ export class Gate {
     this.#metrics.serverBytes += bytes.length;
     this.#recorder.serverBytes(recorded);
     const client = this.#client!;
-    const taken = this.#legs!.clientCopies && client.writableLength === 0;
-    if (!client.write(taken ? bytes : Buffer.from(bytes)) && !this.#clientBlocked) {
+    const { targetLends, clientTakes } = this.#legs!;
+    const kept = targetLends && !(clientTakes && client.writableLength === 0);
+    if (!client.write(kept ? Buffer.from(bytes) : bytes) && !this.#clientBlocked) {
       this.#clientBlocked = true;
       this.#legs!.holdTarget(true);
     }

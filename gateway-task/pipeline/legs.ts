@@ -5,8 +5,10 @@ import type { SallyportError } from '#lib/errors.ts';
 export interface Legs {
   readonly target: Writable;
   readonly client: Writable;
-  /** Bytes written to the client while nothing waits there are the caller's again when the write returns. */
-  readonly clientCopies: boolean;
+  /** What is read from the target lies in memory that the next read overwrites. */
+  readonly targetLends: boolean;
+  /** What is written to the client has been taken when the write returns, if nothing waits in front of it. */
+  readonly clientTakes: boolean;
   /** Stops and starts reading from a leg. */
   holdClient(hold: boolean): void;
   holdTarget(hold: boolean): void;

@@ -25,6 +25,8 @@ const maxGreetingBytes = 64 * 1024;
 /** The target's leg, signed in and ready for a query. */
 export interface PostgresLeg {
   readonly socket: Socket;
+  /** The bytes of its `data` events are the listener's only until it returns. */
+  readonly lends: boolean;
   /** The target's own key, to cancel by. */
   readonly processId: number;
   readonly secretKey: Buffer;
@@ -102,6 +104,7 @@ async function signIn(
         const { processId, secretKey } = key ?? { processId: 0, secretKey: Buffer.alloc(4) };
         return {
           socket,
+          lends: login.tls === undefined,
           processId,
           secretKey,
           parameters,

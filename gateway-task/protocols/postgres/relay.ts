@@ -55,8 +55,9 @@ export class PostgresRelay implements Relay {
     gate.join({
       client: this.#client,
       target: leg.socket,
+      targetLends: leg.lends,
       // Node.js encrypts at once, or copies what it cannot.
-      clientCopies: connection.encrypted,
+      clientTakes: connection.encrypted,
       holdClient: held => this.#clientHold.set(held),
       holdTarget: held => this.#targetHold.set(held),
       fail: reason => this.end(reason),

@@ -80,7 +80,7 @@ test('what came early goes back, a pause holds the rest, and the end is told', a
   socket.destroy();
 });
 
-// What Gate.reply rests on when it hands memory that is read into again to a client behind TLS.
+// What Gate.reply rests on when it hands lent memory to a client behind TLS.
 test('TLS has taken what it is given when write returns, if nothing waits', async () => {
   await using folder = await temporaryFolder('taken');
   const pki = await preparePki(folder.path, ['gateway']);

@@ -70,6 +70,7 @@ export function startRig(options: RigOptions = {}): Rig {
   };
   const leg = {
     socket: gatewayServer,
+    lends: true,
     processId: 1,
     secretKey: Buffer.alloc(4),
     parameters: new Map([

@@ -21,10 +21,17 @@ function scopeOf(walker: Walker, body: Fields, scope: Scope, actions: readonly A
   return { ...(isFields(clause) ? withScope(walker, clause, scope) : scope), actions };
 }
 
+/** A rule on it makes set_config of an UPDATE, for whatever settings it meets. */
+const settingsView = /(?:^|\.)pg_settings$/;
+
 /** The table that INSERT, UPDATE, DELETE or MERGE changes: always a table, never a name of a WITH. */
 function target(walker: Walker, body: Fields, actions: readonly Action[]): void {
   const names = walker.relation(fields(body['relation']));
   for (const action of actions) walker.collector.add(action, names);
+  if (actions.includes('update') && names.some(name => settingsView.test(name))) {
+    walker.collector.add('set');
+    walker.collector.unknown();
+  }
   // RETURNING gives out rows. It is a list up to 17, and a clause since.
   const returns = list(body['returningList']).length > 0 || isFields(body['returningClause']);
   if (returns) walker.collector.add('select', names);

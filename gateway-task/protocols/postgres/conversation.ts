@@ -144,8 +144,9 @@ export class Conversation {
     while (this.#enders[0] === 'copy-end') this.#enders.shift();
   }
 
-  /** ParameterStatus. */
+  /** ParameterStatus. From 18 on servers report the search path; other things than SET change it, too. */
   setParameter(name: string, value: string): void {
+    if (name === 'search_path') this.#searchPath = undefined;
     this.#parameters.set(name, value);
   }
 

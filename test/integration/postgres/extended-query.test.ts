@@ -174,6 +174,29 @@ test('what policy refuses can be neither prepared by SQL nor executed by another
   wire.end();
 }, 30_000);
 
+test('what was prepared among other statements cannot be told from them, and is not executed', async () => {
+  const wire = await signIn();
+  const prepared = await wire.query('SELECT 1; PREPARE among AS SELECT 2');
+
+  const executed = await wire.query('EXECUTE among');
+
+  expect(codesOf(prepared)).toEqual([]);
+  expect(codesOf(executed)).toEqual(['42501']);
+  wire.end();
+}, 30_000);
+
+test('a name that is prepared twice goes on standing for the first', async () => {
+  const wire = await signIn();
+  await wire.query('PREPARE twice AS SELECT 1');
+
+  const again = await wire.query('PREPARE twice AS SELECT 2');
+  const executed = await wire.query('EXECUTE twice');
+
+  expect(codesOf(again)).toEqual(['42P05']);
+  expect(rowsOf(executed)).toEqual(['1']);
+  wire.end();
+}, 30_000);
+
 test('a cursor WITH HOLD outlives its transaction', async () => {
   const wire = await signIn();
   await wire.query('BEGIN');

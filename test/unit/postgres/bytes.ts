@@ -59,8 +59,15 @@ export const server = {
     ),
   rowDescription: () => message('T', int16(0)),
   parameterStatus: (name: string, value: string) => message('S', text(name), text(value)),
-  error: (code: string, words: string) =>
-    message('E', text('SERROR'), text('VERROR'), text(`C${code}`), text(`M${words}`), Buffer.alloc(1)),
+  error: (code: string, words: string, severity = 'ERROR') =>
+    message(
+      'E',
+      text(`S${severity}`),
+      text(`V${severity}`),
+      text(`C${code}`),
+      text(`M${words}`),
+      Buffer.alloc(1),
+    ),
   notice: (words: string) => message('N', text('SNOTICE'), text(`M${words}`), Buffer.alloc(1)),
   copyIn: () => message('G', Buffer.from([0]), int16(0)),
 };

@@ -327,6 +327,72 @@ describe('names', () => {
     expect(rig.toClient().toString()).not.toContain('FORBIDDEN thing');
   });
 
+  test('what SQL in the same pipeline may have changed is not executed', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([client.parse('s', 'FIRST'), client.sync()]));
+    rig.server.write(Buffer.concat([server.parseComplete(), server.ready('I')]));
+    await rig.settle();
+    const changed = Buffer.concat([
+      client.parse('', 'DEALLOCATES s'),
+      client.bind('', ''),
+      client.execute(''),
+      client.flush(),
+    ]);
+    const used = Buffer.concat([client.bind('p', 's'), client.execute('p'), client.sync()]);
+
+    await ask(rig, changed, used);
+
+    expect(rig.toServer().includes(changed)).toBe(true);
+    expect(rig.toServer().includes(client.execute('p'))).toBe(false);
+  });
+
+  test('of more names than are remembered, the oldest is asked for again', async () => {
+    const rig = startRig();
+    const names = Array.from({ length: 4_097 }, (_, index) => `s${index}`);
+    for (const name of names) rig.client.write(client.parse(name, 'FIRST'));
+    await ask(rig, client.sync());
+    rig.server.write(Buffer.concat([...names.map(() => server.parseComplete()), server.ready('I')]));
+    await rig.settle();
+    const used = (name: string) => Buffer.concat([client.bind('', name), client.execute(''), client.sync()]);
+
+    await ask(rig, used('s4096'));
+    rig.server.write(
+      Buffer.concat([server.bindComplete(), server.commandComplete('FIRST'), server.ready('I')]),
+    );
+    await rig.settle();
+    expect(rig.toServer().includes(used('s4096'))).toBe(true);
+    await ask(rig, used('s0'));
+
+    expect(rig.toServer().includes(used('s0'))).toBe(false);
+    expect(rig.toServer().toString()).toContain("WHERE name = 's0'");
+  });
+
+  test('the server’s last word during a question is the client’s', async () => {
+    const rig = startRig();
+    await ask(rig, client.bind('', 'made_by_sql'));
+    expect(rig.toServer().toString()).toContain('pg_prepared_statements');
+
+    rig.server.write(server.error('57P01', 'going down', 'FATAL'));
+    await rig.settle();
+
+    expect(rig.toClient().toString()).toContain('going down');
+    expect(rig.toClient().toString()).not.toContain('C08P01');
+  });
+
+  test('a search path that the server reports is not the one that was known', async () => {
+    const rig = startRig();
+    await ask(rig, client.query('SELECT 1'));
+    rig.server.write(Buffer.concat([server.commandComplete('SELECT 1'), server.ready('I')]));
+    await rig.settle();
+    expect(rig.questions()).toBe(1);
+    rig.server.write(server.parameterStatus('search_path', 'secret'));
+    await rig.settle();
+
+    await ask(rig, client.query('SELECT 2'));
+
+    expect(rig.questions()).toBe(2);
+  });
+
   test('a portal that nobody knows is never executed', async () => {
     const rig = startRig();
 
@@ -414,6 +480,22 @@ describe('a client that would have the gateway lose count', () => {
     await ask(rig, bytes);
 
     expect(rig.toClient().toString()).toContain('C0A000');
+  });
+
+  test.each([
+    ['Binds', client.bind('', ''), 20_000],
+    ['Closes', client.close('S', 'x'), 20_000],
+    ['refused statements', client.query('FORBIDDEN'), 1_001],
+  ])('a flood of %s ends the session', async (_, message, count) => {
+    const rig = startRig();
+    await ask(rig, client.parse('', 'SELECT 1'));
+    if (message[0] === 0x51) await ask(rig, client.sync());
+
+    await ask(rig, Buffer.concat(Array(count - 1).fill(message)));
+    expect(rig.toClient().toString()).not.toContain('C53300');
+    await ask(rig, message);
+
+    expect(rig.toClient().toString()).toContain('C53300');
   });
 
   test('a flood of CopyDone costs nothing and a flood of Syncs ends the session', async () => {

@@ -25,6 +25,8 @@ export interface Rig {
   readonly entries: Entry[];
   readonly toClient: () => Buffer;
   readonly toServer: () => Buffer;
+  /** How often the gateway has asked for the search path. */
+  readonly questions: () => number;
   /** Lets everything that is on its way arrive. */
   settle(): Promise<void>;
 }
@@ -42,10 +44,13 @@ export function startRig(options: RigOptions = {}): Rig {
   takesMemoryBack(gatewayServer);
   const entries: Entry[] = [];
   const received = { client: [] as Buffer[], server: [] as Buffer[] };
+  let questions = 0;
   client.on('data', (chunk: Buffer) => received.client.push(chunk));
   server.on('data', (chunk: Buffer) => {
-    if (chunk.includes('current_schemas')) server.write(answer(chunk, '["pg_catalog","public"]'));
-    else received.server.push(chunk);
+    if (chunk.includes('current_schemas')) {
+      questions += 1;
+      server.write(answer(chunk, '["pg_catalog","public"]'));
+    } else received.server.push(chunk);
   });
   client.on('error', () => {});
   server.on('error', () => {});
@@ -92,6 +97,7 @@ export function startRig(options: RigOptions = {}): Rig {
     entries,
     toClient: () => Buffer.concat(received.client),
     toServer: () => Buffer.concat(received.server),
+    questions: () => questions,
     async settle() {
       for (let turn = 0; turn < 12; turn += 1) await new Promise(resolve => setImmediate(resolve));
     },
@@ -127,7 +133,7 @@ export function answer(question: Buffer, value: string): Buffer {
 
 const known = new Map<string, SqlFacts>();
 
-/** The first word is the verb; `TOUCHES` says that settings may change, `PREPARES x` what it says. */
+/** The first word is the verb; `TOUCHES` says that settings may change, `DEALLOCATES x` that x is no more. */
 function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
   const key = `${path === undefined} ${text}`;
   const found = known.get(key);
@@ -141,7 +147,11 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
       functions: [],
       risk: { writes: false, ddl: false, noWhere: false, statements: 1, opaque: false, unknownCode: false },
     },
-    effects: { settings: text.includes('TOUCHES'), prepares: [], deallocates: [] },
+    effects: {
+      settings: text.includes('TOUCHES'),
+      prepares: [],
+      deallocates: [/DEALLOCATES (\w+)/.exec(text)?.[1]].filter(name => name !== undefined),
+    },
     literalsMatter: true,
     sessionMatters: false,
     unread: undefined,

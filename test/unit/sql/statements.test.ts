@@ -301,6 +301,15 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
       "SELECT set_config(setting_name => 'role', new_value => 'admin', is_local => false)",
       'set, unknown | writes ddl noWhere opaque settings',
     ],
+    [
+      "UPDATE pg_settings SET setting = 'secret, public' WHERE name = 'search_path'",
+      'set, unknown, update pg_catalog.pg_settings | writes ddl noWhere opaque settings',
+    ],
+    [
+      "WITH w AS (UPDATE pg_catalog.pg_settings SET setting = 'x' WHERE name = 'role' RETURNING 1) SELECT 1",
+      'select pg_catalog.pg_settings, set, unknown, update pg_catalog.pg_settings | writes ddl noWhere opaque settings',
+    ],
+    ["UPDATE app.settings SET setting = 'x' WHERE name = 'y'", 'update app.settings | writes'],
     ["SET work_mem = '1MB'", 'set work_mem |'],
     ['SET standard_conforming_strings = off', 'set standard_conforming_strings | settings'],
     ["SET NAMES 'SJIS'", 'set client_encoding | settings'],

@@ -6,6 +6,7 @@ import type { Address } from './config.ts';
 import { ByteReader } from './net/byte-reader.ts';
 import type { Certificate } from './net/certificate.ts';
 import { ignoreErrors } from './net/connect.ts';
+import { deadlineIn } from './net/deadline.ts';
 import { readProxyHeader } from './net/proxy-protocol.ts';
 import type { ClientConnection } from './protocols/protocol.ts';
 
@@ -69,7 +70,8 @@ export class Listener {
   async #accept(socket: Socket): Promise<void> {
     ignoreErrors(socket);
     const peer = socket.remoteAddress ?? '';
-    const deadline = AbortSignal.timeout(handshakeMs);
+    using handshake = deadlineIn(handshakeMs);
+    const deadline = handshake.signal;
     let release: (() => void) | undefined;
     try {
       const reader = new ByteReader(socket, deadline);
@@ -149,13 +151,21 @@ async function acceptTls(
     ALPNProtocols: [...alpn],
   });
   ignoreErrors(encrypted);
+  const over = new AbortController();
+  const stop = (): void => over.abort();
+  deadline.addEventListener('abort', stop);
+  // Who leaves in the middle of the handshake closes the socket, and no error is told.
+  encrypted.once('close', stop);
   try {
-    await once(encrypted, 'secure', { signal: deadline });
+    await once(encrypted, 'secure', { signal: over.signal });
   } catch (cause) {
     encrypted.destroy();
     throw deadline.aborted
       ? new SallyportError('timeout', 'the handshake took too long')
       : new SallyportError('protocolViolation', 'the TLS handshake failed', { cause });
+  } finally {
+    deadline.removeEventListener('abort', stop);
+    encrypted.off('close', stop);
   }
   return encrypted;
 }

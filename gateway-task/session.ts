@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { deadlineIn } from '#gateway/net/deadline.ts';
 import { type OpenedSession, type Opening, open } from '#gateway/pipeline/open.ts';
 import type { ClientConnection, Protocol, Reception } from '#gateway/protocols/protocol.ts';
 import type { Registry, RunningSession } from '#gateway/registry.ts';
@@ -43,7 +44,8 @@ export async function serve<Hello, Leg>(
     givePlaceBack = task.registry.takePlace(`${greeting.identity.issuer} ${greeting.identity.subject}`);
     const session = await open(task, protocol.name, sessionId, greeting, connection.address);
     state = { phase: 'dialling', session };
-    const leg = await protocol.dial(session.grant, greeting.hello, AbortSignal.timeout(dialDeadlineMs));
+    using dialling = deadlineIn(dialDeadlineMs);
+    const leg = await protocol.dial(session.grant, greeting.hello, dialling.signal);
     const relay = protocol.relay(connection, greeting.hello, leg, session.gate);
     const running = {
       grant: session.grant,

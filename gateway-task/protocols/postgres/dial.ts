@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { ByteReader } from '#gateway/net/byte-reader.ts';
 import { dialTcp, encryptTarget } from '#gateway/net/connect.ts';
+import { deadlineIn } from '#gateway/net/deadline.ts';
 import type { Grant, TargetLogin } from '#gateway/pipeline/grant.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { loadGrammar } from '#lib/sql/grammar.ts';
@@ -208,13 +209,11 @@ const cancelDeadlineMs = 10_000;
 
 /** CancelRequest on a connection of its own; the target closes it when it has passed the request on. */
 async function cancelAt(login: TargetLogin, processId: number, secretKey: Buffer): Promise<void> {
-  const deadline = AbortSignal.timeout(cancelDeadlineMs);
-  const socket = await open(login, deadline);
+  using deadline = deadlineIn(cancelDeadlineMs);
+  const socket = await open(login, deadline.signal);
   const closed = new Promise<void>(resolve => socket.once('close', resolve));
   socket.resume();
   socket.write(cancelRequest(processId, secretKey));
-  const stop = (): void => void socket.destroy();
-  deadline.addEventListener('abort', stop);
+  deadline.signal.addEventListener('abort', () => socket.destroy());
   await closed;
-  deadline.removeEventListener('abort', stop);
 }

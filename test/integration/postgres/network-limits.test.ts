@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { Client } from 'pg';
 import { eventually } from '../support/eventually.ts';
 import { openClient, sqlStateOf, withClient } from '../support/login.ts';
 import { readRecordings } from '../support/recordings.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
-import { errorFields, messages, startup, WireClient } from '../support/wire-client.ts';
+import { errorFields, messages, sslRequest, startup, WireClient } from '../support/wire-client.ts';
 
 let sut: TestStack;
 beforeAll(async () => {
@@ -48,6 +49,50 @@ describe('limits', () => {
       const state = await sqlStateOf(withClient(sut.login('dev'), async () => {}));
       return state === undefined;
     });
+  });
+
+  test('who leaves in the middle of the TLS handshake gives the place back at once', async () => {
+    const half: WireClient[] = [];
+    for (let index = 0; index < 8; index += 1) {
+      const wire = await WireClient.connect(sut.login('dev'));
+      wire.send(sslRequest);
+      half.push(wire);
+    }
+    const ninth = await WireClient.connect(sut.login('dev'));
+    await ninth.closed(5_000);
+
+    for (const wire of half) wire.socket.destroy();
+
+    await eventually(
+      'the places are given back',
+      async () => (await sqlStateOf(withClient(sut.login('dev'), async () => {}))) === undefined,
+      5_000,
+    );
+  });
+
+  test('who resets the connection while the session opens leaves none behind', async () => {
+    const { user, password, database } = sut.login('dev');
+    for (let index = 0; index < 20; index += 1) {
+      const wire = await WireClient.connect(sut.login('dev'));
+      wire.send(startup({ user, database }), messages.password(password));
+      await sleep(index * 4);
+      wire.socket.resetAndDestroy();
+      // As many as may be under way at once.
+      if (index % 3 === 2) await sleep(150);
+    }
+
+    await eventually(
+      'no session is live, and none holds a place',
+      async () => {
+        const metrics = await (await fetch(new URL('/metrics', sut.stack.ready.gateway.health))).text();
+        const live = /^sallyport_live_sessions\{protocol="postgres"\} (\d+)$/m.exec(metrics)?.[1] ?? '0';
+        return live === '0';
+      },
+      10_000,
+    );
+    const clients = [];
+    for (let index = 0; index < 3; index += 1) clients.push(await openClient(sut.login('dev')));
+    await Promise.all(clients.map(client => client.end()));
   });
 });
 

@@ -9,6 +9,7 @@ const SHOWN: Partial<Record<LegName, string>> = {
   pgbouncer: '#8aa0b4',
   'pgbouncer-tls': '#5d7890',
   'haproxy-tls': '#b9a27c',
+  'pump-tls': '#d8cdb8',
   sallyport: '#0b6e4f',
 };
 const WIDTH = 820;
@@ -44,8 +45,8 @@ export function chart(summary: Summary, machine: Machine, command: string): stri
     ' font-weight="bold"',
   );
   legs.forEach((leg, index) => {
-    parts.push(`<rect x="${12 + index * 150}" y="36" width="12" height="12" fill="${SHOWN[leg]}"/>`);
-    text(30 + index * 150, 46, leg);
+    parts.push(`<rect x="${12 + index * 130}" y="36" width="12" height="12" fill="${SHOWN[leg]}"/>`);
+    text(30 + index * 130, 46, leg);
   });
   for (const tick of [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5]) {
     const stroke = tick === 1 ? '#222' : '#ddd';

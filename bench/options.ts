@@ -22,6 +22,7 @@ const defaultLegs: readonly LegName[] = [
   'pgbouncer-tls',
   'haproxy-tls',
   'pump',
+  'pump-tls',
   'sallyport',
 ];
 

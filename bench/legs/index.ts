@@ -13,6 +13,7 @@ export const startLeg = {
   'pgbouncer-tls': places => pgbouncer(places, true),
   haproxy: places => haproxy(places, false),
   'haproxy-tls': places => haproxy(places, true),
-  pump,
+  pump: places => pump(places, false),
+  'pump-tls': places => pump(places, true),
   sallyport,
 } as const satisfies Record<LegName, (places: LegPlaces) => Promise<Leg>>;

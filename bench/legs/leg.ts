@@ -27,6 +27,7 @@ export const legNames = [
   'haproxy',
   'haproxy-tls',
   'pump',
+  'pump-tls',
   'sallyport',
 ] as const;
 

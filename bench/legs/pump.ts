@@ -6,13 +6,20 @@ import { loopback } from '#local/ports.ts';
 import { login } from './direct.ts';
 import type { Leg, LegPlaces } from './leg.ts';
 
-/** The bare TCP forwarder in a Node.js of its own: what any gateway in Node.js pays before it does anything. */
-export async function pump(places: LegPlaces): Promise<Leg> {
+/** A bare forwarder in a Node.js of its own: what any gateway in Node.js pays before it does anything. */
+export async function pump(places: LegPlaces, tls: boolean): Promise<Leg> {
   const { target } = places;
-  const logFile = join(places.folder, 'pump.log');
+  const { cert, key } = target.proxyCertificate;
+  const name = tls ? 'pump-tls' : 'pump';
+  const logFile = join(places.folder, `${name}.log`);
   const child = await startChild({
     command: process.execPath,
-    args: [join(import.meta.dirname, 'tcp-pump.ts'), target.host, String(target.port)],
+    args: [
+      join(import.meta.dirname, tls ? 'tls-pump.ts' : 'tcp-pump.ts'),
+      target.host,
+      String(target.port),
+      ...(tls ? [cert, key] : []),
+    ],
     cwd: places.folder,
     env: {},
     logFile,
@@ -30,12 +37,12 @@ export async function pump(places: LegPlaces): Promise<Leg> {
   }
   return {
     ...login(target),
-    name: 'pump',
+    name,
     host: loopback,
     port,
-    ca: undefined,
+    ca: tls ? target.ca : undefined,
     pids: [child.pid],
-    what: `a bare TCP forwarder in Node.js ${process.versions.node}, no TLS`,
+    what: `a bare forwarder in Node.js ${process.versions.node}, ${tls ? "ending the client's TLS" : 'no TLS'}`,
     [Symbol.asyncDispose]: async () => {
       await child.stop(['SIGTERM'], 2000);
     },

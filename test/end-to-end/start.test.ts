@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ReadyFile } from '#local/ready-file.ts';
-import { gatewayEnv, psql, runClient } from '../harness/psql.ts';
+import { run } from '../harness/program.ts';
+import { gatewayEnv, psql } from '../harness/psql.ts';
 import { processesWith, readReadyFile, type Started, startProgram } from '../harness/start-program.ts';
 import { type TemporaryFolder, temporaryFolder } from '../harness/temporary-folder.ts';
 
@@ -66,11 +67,11 @@ describe('npm start', () => {
       .find(candidate => candidate.includes('psql -U dev'));
     const once = program.output().match(/^ {2}(export PGHOST=.*)$/m)?.[1];
 
-    const { status, stdout } = await shell(
+    const { code, stdout } = await shell(
       `${once}\n${line?.replace(/#.*/, '')} -Atc 'SELECT count(*) FROM orders'`,
     );
 
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '5000\n' });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '5000\n' });
   });
 
   test('refuses a second start on the same data, and says who has it', async () => {
@@ -180,4 +181,4 @@ describe('npm start', () => {
 const permitNothing = 'permit(principal in Group::"nobody", action == Action::"connect", resource);\n';
 
 /** Runs a line as somebody would who stands in the project's folder. */
-const shell = (script: string) => runClient('/bin/sh', ['-c', script], { cwd: root });
+const shell = (script: string) => run('/bin/sh', ['-c', script], { cwd: root });

@@ -49,14 +49,14 @@ const env = (changes: Record<string, string> = {}) => ({
 
 describe('the sample PostgreSQL', () => {
   test('holds the shop, and lets its own login in over verified TLS', async () => {
-    const { status, stdout } = await psql(env(), [
+    const { code, stdout } = await psql(env(), [
       'SELECT count(*) FROM customers',
       'SELECT count(*) FROM orders',
       'SELECT count(*) FROM order_events_other',
       "SELECT rolsuper OR rolcreaterole OR rolcreatedb FROM pg_roles WHERE rolname = 'sallyport_shop'",
     ]);
 
-    expect({ status, stdout }).toEqual({ status: 0, stdout: '1000\n5000\n0\nf\n' });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '1000\n5000\n0\nf\n' });
   });
 
   test('is the same shop on every machine', async () => {
@@ -68,9 +68,9 @@ describe('the sample PostgreSQL', () => {
   });
 
   test('refuses a wrong password', async () => {
-    const { status, stderr } = await psql(env({ PGPASSWORD: 'another' }), ['SELECT 1']);
+    const { code, stderr } = await psql(env({ PGPASSWORD: 'another' }), ['SELECT 1']);
 
-    expect(status).toBe(2);
+    expect(code).toBe(2);
     expect(stderr).toContain('password authentication failed');
   });
 

@@ -4,10 +4,10 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { run } from '../../harness/program.ts';
 import { makeAuthority } from '../support/authority.ts';
 import { eventually } from '../support/eventually.ts';
 import { openClient, psql, withClient } from '../support/login.ts';
-import { run } from '../support/program.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 
 const sallyport = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));

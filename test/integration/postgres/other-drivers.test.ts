@@ -1,8 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { run } from '../../harness/program.ts';
 import { debianPython } from '../../harness/tools.ts';
 import { libpqEnvironment, withClient } from '../support/login.ts';
-import { run } from '../support/program.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 
 const pythonProgram = fileURLToPath(new URL('psycopg-session.py', import.meta.url));

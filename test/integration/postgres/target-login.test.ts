@@ -5,9 +5,9 @@ import { connect as connectTls, createServer as createTlsServer } from 'node:tls
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { freePort } from '#local/ports.ts';
 import type { PostgresServer } from '#local/postgres.ts';
+import { type TemporaryFolder, temporaryFolder } from '../../harness/temporary-folder.ts';
 import { type Authority, makeAuthority } from '../support/authority.ts';
 import { startDebianPostgres } from '../support/debian-postgres.ts';
-import { type TemporaryFolder, temporaryFolder } from '../support/folders.ts';
 import { psql, sqlStateOf, withClient } from '../support/login.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { sslRequest } from '../support/wire-client.ts';
@@ -31,7 +31,7 @@ const logins = {
 } as const;
 
 beforeAll(async () => {
-  folder = await temporaryFolder();
+  folder = await temporaryFolder('test');
   ours = await makeAuthority(folder.path, 'ours');
   const theirs = await makeAuthority(folder.path, 'theirs');
   const tls = await ours.issue('server', 'serverAuth', ['DNS:localhost']);
@@ -105,7 +105,7 @@ afterAll(async () => {
   await sut?.stop();
   interceptor?.close();
   await Promise.all([server?.stop(), plainServer?.stop()]);
-  await folder?.remove();
+  await folder?.[Symbol.asyncDispose]();
 }, 60_000);
 
 describe('signs in', () => {

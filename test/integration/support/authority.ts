@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { run } from './program.ts';
+import { run } from '../../harness/program.ts';
 
 /** Paths of PEM files. */
 export interface Pair {

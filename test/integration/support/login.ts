@@ -1,6 +1,6 @@
 import { Client, type ClientConfig } from 'pg';
+import { type ProgramEnd, type ProgramOptions, run } from '../../harness/program.ts';
 import { postgresBin } from '../../harness/tools.ts';
-import { type ProgramEnd, type ProgramOptions, run } from './program.ts';
 
 /** What a client needs to sign in somewhere: at the gateway, or at a server itself. */
 export interface Login {

@@ -6,8 +6,8 @@ import { newSecret } from '#local/files.ts';
 import type { PostgresServer } from '#local/postgres.ts';
 import { prepareShop } from '#local/shop.ts';
 import { type Stack, startStack } from '#local/stack.ts';
+import { temporaryFolder } from '../../harness/temporary-folder.ts';
 import { startDebianPostgres } from './debian-postgres.ts';
-import { temporaryFolder } from './folders.ts';
 import type { Login } from './login.ts';
 
 const shippedConfig = fileURLToPath(new URL('../../../config', import.meta.url));
@@ -40,8 +40,8 @@ export interface TestStack {
 }
 
 export async function startTestStack(options: TestStackOptions = {}): Promise<TestStack> {
-  const folder = await temporaryFolder();
-  const ends: (() => Promise<unknown>)[] = [() => folder.remove()];
+  const folder = await temporaryFolder('test');
+  const ends: (() => Promise<unknown>)[] = [async () => folder[Symbol.asyncDispose]()];
   const stop = async () => {
     for (const end of ends.splice(0).reverse()) await end();
   };

@@ -165,7 +165,9 @@ export class Gate {
    */
   recordError(reason: SallyportError): void {
     try {
-      this.#recorder.error(JSON.stringify({ code: reason.code, message: reason.message }));
+      const { code, message, detail } = reason;
+      // JSON leaves out a detail that is undefined.
+      this.#recorder.error(JSON.stringify({ code, message, detail }));
     } catch (fault) {
       this.#metrics.unrecordedErrors.inc();
       if (!(fault instanceof SallyportError)) throw fault;

@@ -28,6 +28,8 @@ export interface Explanation {
 
 /** A command that would need more questions is refused: each takes a fraction of a millisecond of everybody's time. */
 const maxQuestions = 512;
+/** The same for names in all questions together, where policies look at all objects or functions of a command. */
+const maxNames = 100_000;
 const maxCachedDecisions = 4096;
 /** Attributes of the context that change as time goes by. */
 const timeAttributes = ['now', 'hour', 'weekday'];
@@ -114,23 +116,27 @@ export class PolicyEngine {
   }
 
   #askAboutCommand(input: DecisionInput, facts: CommandFacts): Answer[] {
-    const questions = new Map<string, { operation: Operation; object: string | undefined }>();
+    const questions: { readonly operation: Operation; readonly object: string | undefined }[] = [];
     for (const operation of facts.operations) {
       const objects = this.#asksByObject(operation) ? operation.objects : [undefined];
-      for (const object of objects) {
-        // The objects of an operation are part of its question, so all of them tell questions apart.
-        questions.set(JSON.stringify([operation.action, operation.objects, object]), { operation, object });
+      if (questions.length + objects.length > maxQuestions) {
+        return [refusal(`The command touches more than ${maxQuestions} objects, which is ${tooMany}`)];
       }
+      for (const object of objects) questions.push({ operation, object });
     }
-    if (questions.size === 0) return [refusal('The gateway cannot tell what the command would do.')];
-    if (questions.size > maxQuestions) {
-      const message = `The command touches more than ${maxQuestions} objects, which is more than policy is asked about at once. Split it.`;
-      return [refusal(message)];
+    if (questions.length === 0) return [refusal('The gateway cannot tell what the command would do.')];
+    const functions = this.#looksAt('functions') ? facts.functions : [];
+    const named = this.#looksAt('objects') ? facts.operations.flatMap(each => each.objects).length : 0;
+    if (questions.length * (functions.length + named) > maxNames) {
+      return [refusal(`The command names many objects and functions together, ${tooMany}`)];
     }
-    return [...questions.values()].map(({ operation, object }) =>
+    return questions.map(({ operation, object }) =>
       this.#actions.isCommand(operation.action)
         ? this.#ask(
-            commandRequest(this.#actions, input, facts, operation, object ?? ''),
+            commandRequest(this.#actions, input, facts, operation, object ?? '', {
+              objects: this.#looksAt('objects') ? operation.objects : [],
+              functions,
+            }),
             operation.objects,
             object,
           )
@@ -189,10 +195,16 @@ export class PolicyEngine {
     return policy;
   }
 
+  #looksAt(attribute: string): boolean {
+    return this.#somePolicy(policy => uses(policy.use, attribute));
+  }
+
   #somePolicy(test: (policy: Policy) => boolean): boolean {
     return this.#policies.values().some(test);
   }
 }
+
+const tooMany = 'more than policy is asked about at once. Split it.';
 
 function refusal(message: string): Answer {
   return { action: '', object: undefined, objects: [], effect: 'deny', policies: [], errors: [], message };

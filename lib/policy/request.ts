@@ -87,20 +87,25 @@ function withBareNames(functions: readonly string[]): string[] {
   return [...new Set([...functions, ...bare])];
 }
 
-/** May this principal do one operation of a command to one of its objects? `''` stands for none. */
+/**
+ * May this principal do one operation of a command to one of its objects? `''` stands for none.
+ *
+ * @param names what policies look at; what none looks at may be left empty
+ */
 export function commandRequest(
   actions: Actions,
   input: DecisionInput,
   facts: CommandFacts,
   operation: Operation,
   object: string,
+  names: { readonly objects: readonly string[]; readonly functions: readonly string[] },
 ): CedarRequest {
   return targetRequest(actions, input, operation.action, {
     ...sessionContext(input.context),
     verb: facts.verb,
     object,
-    objects: [...operation.objects],
-    functions: withBareNames(facts.functions),
+    objects: [...names.objects],
+    functions: withBareNames(names.functions),
     ...facts.risk,
   });
 }

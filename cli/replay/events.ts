@@ -65,7 +65,13 @@ export type TranscriptEvent =
       readonly payload: string;
     }
   /** An error of the gateway's own. */
-  | { readonly kind: 'error'; readonly atNs: number; readonly code: string; readonly message: string }
+  | {
+      readonly kind: 'error';
+      readonly atNs: number;
+      readonly code: string;
+      readonly message: string;
+      readonly detail?: string;
+    }
   /** Evidence or bytes that do not hold. */
   | {
       readonly kind: 'fault';
@@ -87,6 +93,8 @@ export interface Transcript {
   ): void;
   /** A refusal: of the client's next command. */
   refusal(message: string, decision: DecisionShown | undefined): void;
+  /** When the oldest statement that is still to be shown was asked; undefined: none is. */
+  pendingSince(): number | undefined;
   /** The recording is at an end: what has begun and not ended. */
   finish(): Iterable<TranscriptEvent>;
 }

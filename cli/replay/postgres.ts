@@ -71,7 +71,7 @@ export class PostgresTranscript implements Transcript {
   readonly #server: FrameReader;
   readonly #statements = new Map<string, Statement>();
   readonly #portals = new Map<string, Portal>();
-  #asked: Asked[] = [];
+  readonly #asked: Asked[] = [];
   /** The client's newest command, which a command record stands for. */
   #newest: Asked | undefined;
   #refusal: { readonly message: string; readonly decision: DecisionShown | undefined } | undefined;
@@ -105,8 +105,13 @@ export class PostgresTranscript implements Transcript {
   }
 
   *finish(): Generator<TranscriptEvent, void, void> {
-    for (const asked of this.#asked) if (isStatement(asked)) yield show(asked, undefined);
-    this.#asked = [];
+    for (let asked = this.#asked.shift(); asked; asked = this.#asked.shift()) {
+      if (isStatement(asked)) yield show(asked, undefined);
+    }
+  }
+
+  pendingSince(): number | undefined {
+    return this.#asked.find(isStatement)?.atNs;
   }
 
   #fromClient({ type, body, cutBytes }: Frame, atNs: number): void {
@@ -259,9 +264,9 @@ export class PostgresTranscript implements Transcript {
     }
     asked.errors.push(error);
     if (asked.kind === 'query') return;
-    yield show(asked, atNs);
     const next = this.#asked.findIndex(({ kind }) => kind === 'sync' || kind === 'query');
     this.#asked.splice(0, next < 0 ? this.#asked.length : next);
+    yield show(asked, atNs);
   }
 
   *#ready(atNs: number): Generator<TranscriptEvent, void, void> {

@@ -79,7 +79,10 @@ function oneLine(event: TranscriptEvent): string {
     case 'notification':
       return `notification on ${line(event.channel)}: ${line(event.payload)}`;
     case 'error':
-      return `error ${line(event.code)}: ${line(event.message)}`;
+      return [
+        `error ${line(event.code)}: ${line(event.message)}`,
+        ...(event.detail === undefined ? [] : [`    detail: ${line(event.detail)}`]),
+      ].join('\n');
     case 'fault':
       return `FAULT ${line(event.fault)}: ${line(event.message)}${event.place ? ` ${line(JSON.stringify(event.place))}` : ''}`;
     default:

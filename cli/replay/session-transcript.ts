@@ -1,4 +1,5 @@
 import type { DecisionShown, Transcript, TranscriptEvent, TranscriptOptions } from '#cli/replay/events.ts';
+import { InOrder } from '#cli/replay/in-order.ts';
 import { transcripts } from '#cli/replay/protocols.ts';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
 import { JsonRecord } from '#lib/evidence/json-record.ts';
@@ -15,10 +16,11 @@ export async function* readTranscript(
   options: TranscriptOptions,
 ): AsyncGenerator<TranscriptEvent, void, void> {
   const builder = new TranscriptBuilder(source.id, options);
+  const inOrder = new InOrder(() => builder.pendingSince());
   for await (const event of readSession(source)) {
-    if (event.kind === 'record') yield* builder.record(event.record);
-    else if (event.kind === 'fault') yield builder.fault(event.fault);
-    else yield* builder.finish(event.lost);
+    if (event.kind === 'record') yield* inOrder.pass(builder.record(event.record));
+    else if (event.kind === 'fault') yield* inOrder.pass([builder.fault(event.fault)]);
+    else yield* inOrder.pass(builder.finish(event.lost));
   }
 }
 
@@ -43,6 +45,11 @@ class TranscriptBuilder {
     if (type === 'clientBytes') yield* this.#transcript?.clientBytes(payload, atNs) ?? [];
     else if (type === 'serverBytes') yield* this.#transcript?.serverBytes(payload, atNs) ?? [];
     else yield* this.#jsonRecord(record);
+  }
+
+  /** When the oldest statement that is still to be shown was asked. */
+  pendingSince(): number | undefined {
+    return this.#transcript?.pendingSince();
   }
 
   fault({ kind, message, place }: EvidenceFault): TranscriptEvent {
@@ -116,9 +123,17 @@ class TranscriptBuilder {
 
   *#error(facts: Readonly<Record<string, unknown>>, atNs: number): Generator<TranscriptEvent, void, void> {
     const message = String(facts['message']);
+    const { detail } = facts;
     // With a decision it refuses a command, and is shown there.
     if (facts['decision'] !== undefined && this.#transcript)
       this.#transcript.refusal(message, this.#decided(facts));
-    else yield { kind: 'error', atNs, code: String(facts['code']), message };
+    else
+      yield {
+        kind: 'error',
+        atNs,
+        code: String(facts['code']),
+        message,
+        ...(typeof detail === 'string' ? { detail } : {}),
+      };
   }
 }

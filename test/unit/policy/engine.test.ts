@@ -161,15 +161,6 @@ describe('names of a large command', () => {
     '@id("one") permit(principal, action in Action::"command", resource) when { context.object like "public.*" };';
   const many = Array.from({ length: 500 }, (_, i) => `public.t${i}`);
 
-  test('cost nothing where no policy looks at all of them', () => {
-    const engine = engineOf(scoped);
-    const begun = performance.now();
-
-    engine.decide(input({ command: facts([select(...many)]) }));
-
-    expect(performance.now() - begun).toBeLessThan(1_500);
-  });
-
   test('are refused where each question would carry too many', () => {
     const looksAtAll = `${scoped} @id("set") forbid(principal, action in Action::"command", resource) when { context.objects.contains("x.y") };`;
 

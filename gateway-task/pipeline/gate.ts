@@ -147,6 +147,7 @@ export class Gate {
    * @param recorded what the recording keeps, where a secret must not stand in it
    */
   reply(bytes: Buffer, recorded = bytes): void {
+    this.lastActivity = this.#now();
     this.#metrics.serverBytes += bytes.length;
     this.#recorder.serverBytes(recorded);
     const client = this.#client!;

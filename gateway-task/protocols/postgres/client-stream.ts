@@ -4,6 +4,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { ClientMessages } from './client-messages.ts';
 import type { Conversation } from './conversation.ts';
 import { frameBytes, frontend, headBytes, maxSmallBytes, maxWholeBytes } from './wire/frames.ts';
+import { Partial } from './wire/partial.ts';
 
 /** The rest of a frame that passes in pieces. */
 interface Passing {
@@ -26,9 +27,7 @@ export class ClientStream {
   readonly #messages: ClientMessages;
   readonly #hold: (held: boolean) => void;
   /** A frame that has not come whole. */
-  #partial: Buffer[] = [];
-  #partialBytes = 0;
-  #needBytes = 0;
+  readonly #partial = new Partial();
   #passing: Passing | undefined;
   /** The frame that waits for an answer, and what came since. */
   #held: Buffer | undefined;
@@ -50,12 +49,9 @@ export class ClientStream {
   take(chunk: Buffer): void {
     if (this.#held) {
       this.#held = Buffer.concat([this.#held, chunk]);
-    } else if (this.#partialBytes === 0) {
-      this.#walk(chunk);
     } else {
-      this.#partial.push(chunk);
-      this.#partialBytes += chunk.length;
-      if (this.#partialBytes >= this.#needBytes) this.#walk(this.#takePartial());
+      const bytes = this.#partial.length === 0 ? chunk : this.#partial.add(chunk);
+      if (bytes) this.#walk(bytes);
     }
   }
 
@@ -70,7 +66,7 @@ export class ClientStream {
 
   /** The client is in the middle of a message, or one waits to be decided. */
   get busy(): boolean {
-    return this.#partialBytes > 0 || this.#passing !== undefined || this.#held !== undefined;
+    return this.#partial.length > 0 || this.#passing !== undefined || this.#held !== undefined;
   }
 
   #walk(bytes: Buffer): void {
@@ -134,16 +130,7 @@ export class ClientStream {
 
   #keep(bytes: Buffer, start: number, offset: number, need: number): void {
     this.#carry(bytes, start, offset);
-    this.#partial.push(bytes.subarray(offset));
-    this.#partialBytes = bytes.length - offset;
-    this.#needBytes = need;
-  }
-
-  #takePartial(): Buffer {
-    const whole = Buffer.concat(this.#partial, this.#partialBytes);
-    this.#partial = [];
-    this.#partialBytes = 0;
-    return whole;
+    this.#partial.begin(bytes.subarray(offset), need);
   }
 
   /** @returns how many bytes of the frame are here; the rest passes as it comes. */

@@ -3,6 +3,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { Conversation } from './conversation.ts';
 import type { Questions } from './questions.ts';
 import { backend, frameBytes, headBytes } from './wire/frames.ts';
+import { Partial } from './wire/partial.ts';
 import { readParameterStatus } from './wire/read.ts';
 
 /** A message that the gateway reads is held until it is whole, up to here; a longer one passes unread. */
@@ -19,9 +20,7 @@ export class ServerStream {
   readonly #gate: Gate;
   readonly #questions: Questions;
   /** A frame that must be whole and has not come so. */
-  #partial: Buffer[] = [];
-  #partialBytes = 0;
-  #needBytes = 0;
+  readonly #partial = new Partial();
   /** Bytes left of a frame that passes. */
   #passing = 0;
 
@@ -33,17 +32,8 @@ export class ServerStream {
 
   /** Takes what the server sent, and keeps none of its memory. Throws coded errors that end the session. */
   take(chunk: Buffer): void {
-    if (this.#partialBytes === 0) {
-      this.#walk(chunk);
-      return;
-    }
-    this.#partial.push(Buffer.from(chunk));
-    this.#partialBytes += chunk.length;
-    if (this.#partialBytes < this.#needBytes) return;
-    const whole = Buffer.concat(this.#partial, this.#partialBytes);
-    this.#partial = [];
-    this.#partialBytes = 0;
-    this.#walk(whole);
+    const bytes = this.#partial.length === 0 ? chunk : this.#partial.add(chunk);
+    if (bytes) this.#walk(bytes);
   }
 
   /** The client has got part of a message: nothing of the gateway's own can be said now. */
@@ -140,9 +130,7 @@ export class ServerStream {
 
   #keep(bytes: Buffer, start: number, offset: number, need: number): void {
     this.#send(bytes, start, offset);
-    this.#partial.push(Buffer.from(bytes.subarray(offset)));
-    this.#partialBytes = bytes.length - offset;
-    this.#needBytes = need;
+    this.#partial.begin(bytes.subarray(offset), need);
   }
 }
 

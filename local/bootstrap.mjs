@@ -187,7 +187,10 @@ async function install() {
   });
   clearInterval(pulse);
   stopped.end();
-  if (stopped.signal !== undefined) process.exit(128 + constants.signals[stopped.signal]);
+  if (stopped.signal !== undefined) {
+    say('  stopped; the packages are not complete, and are installed at the next start');
+    process.exit(128 + constants.signals[stopped.signal]);
+  }
   if (code !== 0) {
     const line = diagnose(output);
     if (line === undefined) process.stderr.write(output.endsWith('\n') ? output : `${output}\n`);

@@ -1,9 +1,10 @@
 /** Errors of a start, in one line with the way out. */
-import { ConfigMistakes } from './config-publisher.ts';
+import { ConfigMistakes, ConfigUnreadable } from './config-publisher.ts';
 import { FolderInUse } from './data-folder.ts';
 import { GatewayFailed } from './gateway-process.ts';
 import type { StartOptions } from './options.ts';
 import { PostgresUnavailable } from './postgres-binaries.ts';
+import { quote } from './screen.ts';
 import { PortTaken } from './stack-ports.ts';
 
 /** @returns lines; the last one says what to do */
@@ -19,12 +20,19 @@ export function explain(error: unknown, options: StartOptions): readonly string[
     return [`${error.message}: choose other ports, for example: npm start -- ${otherPorts}`];
   }
   if (error instanceof ConfigMistakes) {
-    return [
-      ...error.mistakes,
-      `${error.message}: correct it and start again (npm run check-config shows the same)`,
-    ];
+    const check =
+      options.config === undefined
+        ? 'npm run -s check-config'
+        : `npm run -s check-config -- --config ${quote(options.config)}`;
+    return [...error.mistakes, `${error.message}: correct it and start again (${check} shows the same)`];
   }
-  if (error instanceof PostgresUnavailable || error instanceof GatewayFailed) return [error.message];
+  if (
+    error instanceof ConfigUnreadable ||
+    error instanceof PostgresUnavailable ||
+    error instanceof GatewayFailed
+  ) {
+    return [error.message];
+  }
   const { code, path, message } = error as NodeJS.ErrnoException;
   if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS') {
     return [`${path ?? options.dataDir} may not be written: choose another place with --data-dir`];

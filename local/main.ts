@@ -34,7 +34,10 @@ async function main(options: StartOptions): Promise<void> {
     if (endingSince !== undefined) return;
     endingSince = Date.now();
     // Still starting: what runs already is ended by its guard (child.ts).
-    if (stack === undefined) process.exit(status);
+    if (stack === undefined) {
+      say('stopped before everything was started');
+      process.exit(status);
+    }
     say('stopping ...');
     setTimeout(() => process.exit(1), stopWithinMs).unref();
     try {

@@ -13,11 +13,13 @@ export interface ScreenContext {
 
 /** Whose policy opens the shop; the others look after approvals and evidence. */
 const clients = [people.dev, people.dba, agent];
+const others = [people.approver, people.approver2, people.auditor];
 
 export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
   const short = (path: string) => shortest(path, context.cwd);
   const { postgres, ca } = ready.gateway;
-  const token = (who: string) => `$(cat ${quote(short(join(ready.paths.data, 'people', who)))})`;
+  const folder = short(join(ready.paths.data, 'people'));
+  const token = (who: string) => `$(cat ${quote(join(folder, who))})`;
   const here = short(ready.paths.data) === ready.paths.data ? '' : ', in this folder';
   const readyFile = ownReadyFile(ready.paths.data);
   const usual = readyFile === join(context.cwd, '.sallyport', 'ready.json');
@@ -31,6 +33,7 @@ export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
     '',
     'Then sign in; the password is an access token:',
     ...clients.map(({ subject, about }) => `  PGPASSWORD=${token(subject)} psql -U ${subject}   # ${about}`),
+    `Tokens of ${others.map(({ subject }) => subject).join(', ')} are in ${folder} as well; as shipped, no policy opens a target to them.`,
     '',
     'Try as dev:',
     '  SELECT name, email FROM customers LIMIT 3;             -- a read',
@@ -39,10 +42,10 @@ export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
     '  DELETE FROM orders;                                    -- refused: no WHERE',
     '',
     'See what was recorded, and end a session that is open:',
-    '  npm run sallyport -- sessions',
-    '  npm run sallyport -- replay ID',
-    '  npm run sallyport -- sessions --live --as dba',
-    '  npm run sallyport -- kill ID --as dba --reason "wrong table"',
+    '  npm run -s sallyport -- sessions',
+    '  npm run -s sallyport -- replay ID',
+    '  npm run -s sallyport -- sessions --live --as dba',
+    '  npm run -s sallyport -- kill ID --as dba --reason "wrong table"',
     '',
     `Policies, targets and masks are in ${short(ready.paths.config)}; what you save there takes effect at once.`,
     `Data and logs stay in ${short(ready.paths.data)}. Ctrl-C ends everything.`,
@@ -63,7 +66,8 @@ function shortest(path: string, cwd: string): string {
 }
 
 /** For a POSIX shell. */
-const quote = (text: string) => (/^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+export const quote = (text: string) =>
+  /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 
 const hasProgram = (name: string, path: string) =>
   path.split(delimiter).some(folder => folder !== '' && existsSync(join(folder, name)));

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { stop as endEsbuild } from 'esbuild';
 import { bundleGateway } from '#gateway/bundle/bundle.ts';
+import { DynamoTable } from '#lib/aws/dynamodb.ts';
+import { PolicyStore } from '#lib/aws/policy-store.ts';
 import { type TableKey, tableName, tables } from '../infra/tables.ts';
 import { deployment, loadRoles } from './access-keys.ts';
 import type { Aws } from './aws/server.ts';
@@ -59,7 +61,7 @@ export interface Stack {
 /**
  * Starts everything, or nothing: what was started is stopped again when something fails.
  *
- * @throws FolderInUse, PortTaken, PostgresUnavailable, ConfigMistakes, GatewayFailed, or the system's own error
+ * @throws FolderInUse, PortTaken, PostgresUnavailable, ConfigMistakes, ConfigUnreadable, GatewayFailed, or the system's own error
  */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const started: (() => Promise<void>)[] = [];
@@ -90,7 +92,10 @@ async function start(
   // Before anything is started: nobody waits for servers to hear of a slip in a file.
   readConfig(config);
   await options.onLocked?.();
-  if (options.reset) await folder.reset();
+  if (options.reset) {
+    say(`removing all data in ${folder.root}, the recordings in it too`);
+    await folder.reset();
+  }
   for (const part of ['identity', 'secrets', 'spool', 'recordings', 'people', 'logs'] as const) {
     await mkdir(folder.path(part), { recursive: true, mode: 0o700 });
   }
@@ -131,7 +136,8 @@ async function start(
     dbname: sample.login.database,
   });
 
-  const publisher = new ConfigPublisher(config, control.dynamo);
+  const policies = new DynamoTable(control.dynamo, tableName(deployment, 'policy'));
+  const publisher = new ConfigPublisher(config, new PolicyStore({ table: policies }));
   const { version } = await publisher.publish();
   started.push(() => publisher.stop());
   publisher.follow(say);

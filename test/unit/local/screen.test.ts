@@ -47,6 +47,20 @@ describe('the screen of npm start', () => {
     expect(screen).toContain(`PGSSLROOTCERT='/srv/it'\\''s mine/pki/ca.pem'`);
   });
 
+  test('prints lines of npm that begin without its banner', () => {
+    const lines = renderScreen(ready('/srv/a'), context).match(/npm run .*/g) ?? [];
+
+    expect(lines).toHaveLength(4);
+    for (const line of lines) expect(line).toMatch(/^npm run -s sallyport -- /);
+  });
+
+  test('says of all six people where their token is', () => {
+    const screen = renderScreen(ready('/srv/a'), context);
+
+    for (const who of ['dev', 'dba', 'agent']) expect(screen).toContain(`$(cat /srv/a/people/${who})`);
+    expect(screen).toContain('Tokens of approver, approver2, auditor are in /srv/a/people');
+  });
+
   test('says how to get psql where there is none', () => {
     expect(renderScreen(ready('/srv/a'), context)).toContain('apt-get install postgresql-client');
     expect(renderScreen(ready('/srv/a'), { ...context, path: '/usr/bin' })).not.toContain('There is no psql');

@@ -37,8 +37,9 @@ const scanner = new Scanner();
  *
  * Known limits: it is read from the text alone. What views, triggers, rules, defaults, casts and the
  * functions behind operators do is decided by whoever may define them (`postgres:ddl`), not by who uses
- * them; `row.f` may call a function f; and PostgreSQL's own functions may be overloaded for other types by
- * whoever may define functions in a schema of the path.
+ * them; and PostgreSQL's own functions may be overloaded for other types by whoever may define functions in a
+ * schema of the path. `row.f` may call a function f, which the text does not tell: `attributes` holds such
+ * names for `calling`, which is told the server's functions.
  *
  * @param text the exact bytes, without the NUL that ends them on the wire
  * @throws SallyportError `unsupported` for a major version that is not known; nothing for any text

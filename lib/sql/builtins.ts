@@ -166,7 +166,6 @@ const tables = new Map<number, ReadonlyMap<string, FunctionEffect>>();
 function tableOf(major: number): ReadonlyMap<string, FunctionEffect> {
   let table = tables.get(major);
   if (table === undefined) {
-    const volatile = new Set(words(volatileFunctions));
     const made = new Map<string, FunctionEffect>();
     for (const { first, last, names } of catalogFunctions) {
       if (major < first || major > last) continue;
@@ -174,7 +173,7 @@ function tableOf(major: number): ReadonlyMap<string, FunctionEffect> {
         const effect = effectOf(name);
         // A volatile function that nobody looked at is code that is not known: left out.
         if (effect !== undefined) made.set(name, effect);
-        else if (!volatile.has(name) || harmless.some(one => matches(one, name))) made.set(name, 'none');
+        else if (!volatileNames.has(name) || harmless.some(one => matches(one, name))) made.set(name, 'none');
       }
     }
     table = made;
@@ -186,6 +185,16 @@ function tableOf(major: number): ReadonlyMap<string, FunctionEffect> {
 /** What a function of `pg_catalog` does; undefined: there is none of that name, or it is not known. */
 export function builtinEffect(name: string, major: number): FunctionEffect | undefined {
   return tableOf(major).get(name);
+}
+
+/** Volatile functions without effect that bear the names of many a column. */
+const columnLike = new Set(['bernoulli', 'current_query', 'random', 'system', 'timezone']);
+
+const volatileNames = new Set(words(volatileFunctions));
+
+/** Whether a name in column notation (`(5).pg_sleep`) is told as a call: volatile, and hardly a column's name. */
+export function isNotedAttribute(name: string): boolean {
+  return volatileNames.has(name) && !columnLike.has(name);
 }
 
 /** Functions of well-known extensions, in whatever schema, that run text or touch the server's files. */

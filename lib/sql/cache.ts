@@ -197,6 +197,7 @@ function costOf(facts: SqlFacts): number {
     for (const object of objects) bytes += 32 + object.length;
   }
   for (const name of facts.command.functions) bytes += 32 + name.length;
+  for (const name of facts.attributes) bytes += 32 + name.length;
   for (const { facts: inner } of facts.effects.prepares) bytes += 512 + 64 * inner.operations.length;
   return bytes;
 }

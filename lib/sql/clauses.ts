@@ -1,4 +1,4 @@
-import { fields, list, text } from '#lib/sql/tree.ts';
+import { fields, list, stringOf, text } from '#lib/sql/tree.ts';
 import { type NodeReader, withScope } from '#lib/sql/walker.ts';
 
 /** Parts of statements. */
@@ -17,6 +17,22 @@ export const clauseReaders: Readonly<Record<string, NodeReader>> = {
   FuncCall(walker, body, scope) {
     walker.function(body['funcname'], list(body['args']));
     walker.fields('FuncCall', body, scope, ['funcname']);
+  },
+
+  /** `alias.f`, `schema.table.f`. */
+  ColumnRef(walker, body) {
+    const parts = list(body['fields']);
+    const name = parts.length > 1 ? stringOf(parts.at(-1)) : undefined;
+    if (name !== undefined) walker.attribute(name);
+  },
+
+  /** `(expression).f.g`: each may be called with what stands before it. */
+  A_Indirection(walker, body, scope) {
+    for (const part of list(body['indirection'])) {
+      const name = stringOf(part);
+      if (name !== undefined) walker.attribute(name);
+    }
+    walker.fields('A_Indirection', body, scope);
   },
 
   RangeTableSample(walker, body, scope) {
@@ -55,9 +71,9 @@ export const clauseReaders: Readonly<Record<string, NodeReader>> = {
 /** Clauses of which only what is in them counts. */
 export const plainClauses: ReadonlySet<string> = new Set(
   `
-A_ArrayExpr A_Indices A_Indirection A_Star ATAlterConstraint AccessPriv Alias AlterTableCmd BitString
+A_ArrayExpr A_Indices A_Star ATAlterConstraint AccessPriv Alias AlterTableCmd BitString
 BoolExpr Boolean BooleanTest CTECycleClause CTESearchClause CaseExpr CaseWhen CoalesceExpr CollateClause
-ColumnDef ColumnRef Constraint CreateOpClassItem CurrentOfExpr DefElem Float FunctionParameter GroupingFunc
+ColumnDef Constraint CreateOpClassItem CurrentOfExpr DefElem Float FunctionParameter GroupingFunc
 GroupingSet IndexElem InferClause Integer JoinExpr JsonAggConstructor JsonArgument JsonArrayAgg
 JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat JsonFuncExpr JsonIsPredicate
 JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning JsonScalarExpr

@@ -40,6 +40,7 @@ export class Collector {
   opaque = false;
   unknownCode = false;
   settings = false;
+  copiesIn = false;
   literalsMatter = false;
   sessionMatters = false;
   statements = 0;
@@ -47,6 +48,7 @@ export class Collector {
   readonly deallocates: (string | undefined)[] = [];
   readonly #operations = new Map<Action, Set<string>>();
   readonly #functions = new Set<string>();
+  readonly #attributes = new Set<string>();
   readonly #verbs = new Set<string>();
 
   add(action: Action, objects: readonly string[] = []): void {
@@ -83,6 +85,14 @@ export class Collector {
 
   function(name: string): void {
     this.#functions.add(name);
+  }
+
+  get attributes(): ReadonlySet<string> {
+    return this.#attributes;
+  }
+
+  attribute(name: string): void {
+    this.#attributes.add(name);
   }
 
   /** Each verb stands once, however many statements there are. */
@@ -127,8 +137,9 @@ export class Collector {
 
   facts(unread: string | undefined): SqlFacts {
     const { settings, prepares, deallocates, literalsMatter, sessionMatters } = this;
-    const effects: SessionEffects = { settings, prepares, deallocates };
-    return { command: this.command(), effects, literalsMatter, sessionMatters, unread };
+    const effects: SessionEffects = { settings, prepares, deallocates, copiesIn: this.copiesIn };
+    const attributes = [...this.#attributes].sort();
+    return { command: this.command(), effects, literalsMatter, sessionMatters, attributes, unread };
   }
 }
 

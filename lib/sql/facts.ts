@@ -15,6 +15,8 @@ export interface SessionEffects {
   readonly prepares: readonly { readonly name: string; readonly facts: CommandFacts }[];
   /** SQL-level DEALLOCATE / DISCARD ALL; `undefined` in the list stands for all of them. */
   readonly deallocates: readonly (string | undefined)[];
+  /** COPY FROM STDIN, or text that may hold one: what the client sends next is data, or read otherwise. */
+  readonly copiesIn: boolean;
 }
 
 export interface SqlFacts {
@@ -24,6 +26,12 @@ export interface SqlFacts {
   readonly literalsMatter: boolean;
   /** EXECUTE took its facts from what this session prepared: not to be shared between readings. */
   readonly sessionMatters: boolean;
+  /**
+   * Names that stand in column notation, `row.f` or `(expression).f`: a function f is called where there is no
+   * such column, which only the server knows (see `calling`). As the server's catalogue writes them, sorted,
+   * no duplicates.
+   */
+  readonly attributes: readonly string[];
   /** Why the text could not be read, for the client; undefined when it was. May quote the text. */
   readonly unread: string | undefined;
 }

@@ -16,7 +16,7 @@ export function qualifiedName(schema: string, name: string): string {
 export type SearchPath = readonly string[] | undefined;
 
 /** Stands for the schema of a name that cannot be known. No schema is quoted like this. */
-const unknownSchema = '?';
+export const unknownSchema = '?';
 
 /** Temporary schemas hold no functions or operators, and what they hold is the session's own. */
 const isTemporary = (schema: string) => schema.startsWith('pg_temp');

@@ -94,6 +94,8 @@ export const queryReaders: Readonly<Record<string, NodeReader>> = {
     if (typeof place === 'string') {
       walker.collector.add(body['is_program'] === true ? 'copy-program' : 'server-file', [place]);
       walker.collector.literalsMatter = true;
+    } else if (from) {
+      walker.collector.copiesIn = true;
     }
     walker.fields('CopyStmt', body, { ...scope, actions: [from ? 'insert' : 'select'] });
   },

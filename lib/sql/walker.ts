@@ -1,5 +1,11 @@
 import type { CommandFacts } from '#lib/command.ts';
-import { builtinEffect, extensionEffect, type FunctionEffect, isBuiltinOperator } from '#lib/sql/builtins.ts';
+import {
+  builtinEffect,
+  extensionEffect,
+  type FunctionEffect,
+  isBuiltinOperator,
+  isNotedAttribute,
+} from '#lib/sql/builtins.ts';
 import { type Action, Collector } from '#lib/sql/collector.ts';
 import type { ReadingContext } from '#lib/sql/facts.ts';
 import {
@@ -99,6 +105,7 @@ export class Walker {
     this.collector = outer;
     outer.literalsMatter ||= inner.literalsMatter;
     outer.sessionMatters ||= inner.sessionMatters;
+    for (const name of inner.attributes) outer.attribute(name);
     return inner;
   }
 
@@ -197,6 +204,25 @@ export class Walker {
       this.collector.unknown();
       return;
     }
+    this.#called(parts, args);
+  }
+
+  /**
+   * A name in column notation (`row.f`), which calls a function f where there is no such column. It is one of
+   * PostgreSQL's own by its name alone where nobody calls a column so.
+   */
+  attribute(name: string): void {
+    const effect = builtinEffect(name, this.major);
+    if (effect !== undefined && effect !== 'none') {
+      this.#called([name], []);
+      return;
+    }
+    const noted = effect === 'none' && isNotedAttribute(name);
+    if (noted) this.collector.function(quoteName(name));
+    if (!noted || this.builtinName([name]) === undefined) this.collector.attribute(name);
+  }
+
+  #called(parts: readonly string[], args: readonly Json[]): void {
     this.collector.function(parts.map(quoteName).join('.'));
     const builtin = this.builtinName(parts);
     const effect = builtin === undefined ? undefined : builtinEffect(builtin, this.major);

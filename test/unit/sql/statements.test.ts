@@ -454,6 +454,40 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
     ],
   ],
 
+  'functions that are called in column notation': [
+    ["SELECT ('select 1'::text).ts_stat", unknown],
+    ['SELECT t.query_to_xml, x FROM t', `select public.t, ${unknown}`],
+    ["SELECT ('role'::text).set_config", `set, ${unknown}`],
+    [
+      "SELECT ('s'::regclass).nextval, q.setval FROM q",
+      'call pg_catalog.nextval pg_catalog.setval, select public.q | writes',
+    ],
+    ['SELECT (42).pg_terminate_backend', 'admin pg_catalog.pg_terminate_backend | writes'],
+    ["SELECT ('/etc/passwd'::text).pg_read_file", 'server-file pg_catalog.pg_read_file | writes'],
+    ['SELECT f.pg_read_file FROM f', 'select public.f, server-file pg_catalog.pg_read_file | writes'],
+    ['SELECT (1).pg_advisory_lock', 'lock pg_catalog.pg_advisory_lock |'],
+    ['SELECT (r).pg_notify', 'listen pg_catalog.pg_notify |'],
+    ['SELECT (r).x.pg_export_snapshot[1]', 'transaction pg_catalog.pg_export_snapshot |'],
+    ['SELECT (r).gin_clean_pending_list', 'maintenance pg_catalog.gin_clean_pending_list | writes'],
+    ['WITH a AS (SELECT (1).nextval) SELECT 1', 'call pg_catalog.nextval | writes'],
+    [
+      'DELETE FROM t WHERE t.pg_cancel_backend',
+      'admin pg_catalog.pg_cancel_backend, delete public.t | writes',
+    ],
+    [
+      'INSERT INTO t VALUES (1) RETURNING (1).nextval',
+      'call pg_catalog.nextval, insert public.t, select public.t | writes',
+    ],
+    ['PREPARE p AS SELECT (1).pg_cancel_backend', 'admin pg_catalog.pg_cancel_backend | writes'],
+    ['EXPLAIN SELECT (1).pg_cancel_backend', 'admin pg_catalog.pg_cancel_backend | writes'],
+    [
+      "SELECT ('x'::text).ts_stat",
+      'call ?.ts_stat, unknown | writes ddl noWhere opaque unknownCode settings',
+      { context: { searchPath: undefined } },
+    ],
+    ['SELECT (r).f, t.name, t.nextval_of FROM t', 'select public.t |'],
+  ],
+
   'settings that change how text is read': [
     ["SELECT '\\'; DELETE FROM orders; --'", unread, scsOff],
     ["SELECT '\\'; DELETE FROM orders; --'", unread, { context: { standardConformingStrings: undefined } }],

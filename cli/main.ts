@@ -8,10 +8,12 @@ import { replayCommand } from '#cli/replay.ts';
 import { sessionsCommand } from '#cli/sessions.ts';
 import { ticketCommand } from '#cli/ticket.ts';
 import { UsageError } from '#cli/usage-error.ts';
+import manifest from '../package.json' with { type: 'json' };
 
 /** The sallyport command: one file per verb. Exit codes: 0 done, 1 the answer is no, 2 wrong use or an error. */
 const program = new Command('sallyport')
   .description('Ask and steer Sallyport, the access gateway.')
+  .version(manifest.version, '--version', 'print the version')
   .addHelpText(
     'after',
     `
@@ -20,6 +22,8 @@ Examples:
   sallyport replay 4f1c09aa
   sallyport explain --as dev --target shop "DELETE FROM orders"
   sallyport help replay
+
+In a checkout, "npm run -s sallyport -- VERB" is the same as "sallyport VERB"; "npm link" puts it on your PATH.
 
 Exit codes of every verb: 0 done, 1 the answer is no, 2 the command was wrong.`,
   )

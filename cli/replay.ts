@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Io, processIo } from '#cli/io.ts';
 import {
   findId,
@@ -37,7 +37,11 @@ export function replayCommand(io: Io = processIo): Command {
     .option('--rows <count>', 'show at most so many rows of each result', count, 10)
     .option('--full', 'show texts and values of any length')
     .option('--json', 'print one JSON object a line, for machines')
-    .option('--ready-file <file>', 'written by "npm start", says where the recordings are')
+    .addOption(
+      new Option('--ready-file <file>', 'written by "npm start", says where the recordings are').env(
+        'SALLYPORT_READY_FILE',
+      ),
+    )
     .addHelpText(
       'after',
       `

@@ -34,7 +34,7 @@ export function sessionsCommand(io: Io = processIo): Command {
     .description('list recorded sessions, newest first; with --live, those that are open now')
     .option('--live', 'ask the control plane who is connected now')
     .option('--principal <text>', 'only of a principal whose name or subject contains this')
-    .option('--target <name>', 'only to this target')
+    .option('--target <name>', 'only to this target: shop, or shop/orders as the TARGET column has it')
     .option('--since <time>', 'only begun since then: 30m, 12h, 7d, or 2026-01-31T09:00Z', since)
     .option('--limit <count>', 'at most so many', positive, 50)
     .option('--json', 'print one JSON object a line, for machines')
@@ -58,8 +58,8 @@ Exit codes: 0 listed, 1 some recordings could not be read, 2 the command was wro
 
 async function printLive(options: Options, io: Io): Promise<void> {
   const { sessions, truncated } = await listLiveSessions(await connect(options, io), io);
-  const wanted = sessions.filter(({ principal, target, startedAt }) =>
-    matches(options, principal, target, startedAt),
+  const wanted = sessions.filter(({ principal, target, place, startedAt }) =>
+    matches(options, principal, target, place, startedAt),
   );
   const shown = wanted.slice(0, options.limit);
   if (options.json) {
@@ -71,6 +71,7 @@ async function printLive(options: Options, io: Io): Promise<void> {
     );
     io.out(table(head, rows));
   }
+  if (wanted.length === 0) io.err('No live session matches.\n');
   if (truncated || wanted.length > shown.length) io.err('There are more than are listed here.\n');
 }
 
@@ -78,7 +79,9 @@ async function printRecorded(options: Options, io: Io): Promise<void> {
   const folder = await findRecordings(options, io);
   const ids = await listRecordings(folder);
   const { found, faults } = await readAll(folder, ids);
-  const wanted = found.filter(({ open }) => matches(options, open.principal, open.target, open.startedAt));
+  const wanted = found.filter(({ open }) =>
+    matches(options, open.principal, open.target, open.place, open.startedAt),
+  );
   wanted.sort((a, b) => b.open.startedAt - a.open.startedAt);
   const shown = wanted.slice(0, options.limit);
   if (options.json) {
@@ -104,6 +107,7 @@ async function printRecorded(options: Options, io: Io): Promise<void> {
       ),
     );
   }
+  if (wanted.length === 0) io.err('No recording matches.\n');
   if (wanted.length > shown.length) io.err(`${wanted.length - shown.length} more: raise --limit.\n`);
   for (const fault of faults) {
     process.exitCode = 1;
@@ -134,7 +138,8 @@ function row({ id, open, totals, end }: SessionOverview, idLength: number): stri
   return [
     id.slice(0, idLength),
     start(open.startedAt),
-    duration(totals.elapsedNs),
+    // What is recorded of an open session says nothing of how long it has been open.
+    end === undefined ? '' : duration(totals.elapsedNs),
     open.principal.name,
     where(open.target, open.place),
     open.clientAddress,
@@ -154,11 +159,12 @@ function matches(
   { principal, target, since: from }: Options,
   who: { readonly name: string; readonly subject: string },
   what: string,
+  place: string | undefined,
   startedAt: number,
 ): boolean {
   return (
     (principal === undefined || who.name.includes(principal) || who.subject.includes(principal)) &&
-    (target === undefined || what === target) &&
+    (target === undefined || target === what || target === where(what, place)) &&
     (from === undefined || startedAt >= from)
   );
 }

@@ -16,7 +16,7 @@ export function ticketCommand(io: Io = processIo): Command {
   const command = new Command('ticket')
     .description('get a password for one target that works once')
     .argument('<target>', 'the target, as the policy names it: shop')
-    .option('--ttl <time>', 'how long it is good: 30s, 5m; 15m at most', parseTtl, 300)
+    .option('--ttl <time>', 'how long it is good: 90 (seconds), 90s or 5m; 15m at most', parseTtl, 300)
     .option('--json', 'print ticket, expiry and command for machines')
     .addHelpText(
       'after',
@@ -71,5 +71,5 @@ export function parseTtl(text: string): number {
   const [, count, unit = 's'] = /^(\d{1,4})([sm])?$/.exec(text) ?? [];
   const seconds = Number(count) * (unit === 'm' ? 60 : 1);
   if (seconds >= 1 && seconds <= 900) return seconds;
-  throw new InvalidArgumentError('Write it like 30s or 5m, 15m at most.');
+  throw new InvalidArgumentError('Write it like 90 (seconds), 90s or 5m; 15m at most.');
 }

@@ -4,8 +4,19 @@ import { targetName } from '#lib/policy/config/targets.ts';
 
 /** What lets somebody in, or keeps somebody out, beside policy: tickets, grants and locks. */
 
-/** A reason that a person wrote. */
-export const reasonSchema = z.string().trim().min(1).max(1_000);
+/**
+ * A reason that a person wrote: one line. Others read it in their terminals, so it holds nothing that moves a
+ * cursor, begins a line that looks like another program's, or turns the direction of text.
+ */
+export const reasonSchema = z
+  .string()
+  .trim()
+  .min(1, 'Give a reason.')
+  .max(1_000, 'Use 1,000 characters at most.')
+  .regex(
+    /^[^\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]*$/u,
+    'Write one line without control characters or marks of direction.',
+  );
 
 /** Whom something belongs to, without what may change. */
 export const identityKeySchema = z.object({ issuer: issuerSchema, subject: subjectSchema });

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Command } from 'commander';
@@ -80,8 +80,25 @@ describe('sallyport sessions', () => {
     expect(await ids()).toEqual([bob, ann]);
     expect(await ids('--principal', 'ann')).toEqual([ann]);
     expect(await ids('--target', 'books')).toEqual([bob]);
+    expect(await ids('--target', 'books/shop')).toEqual([bob]);
     expect(await ids('--since', '1h')).toEqual([bob]);
     expect(await ids('--limit', '1')).toEqual([bob]);
+  });
+
+  test('says so when nothing matches', async () => {
+    const { err, exitCode } = await run(golden, 'sessions', '--target', 'shop/elsewhere');
+
+    expect(err).toBe('No recording matches.\n');
+    expect(exitCode).toBeUndefined();
+  });
+
+  test('claims no duration of a session that is open', async () => {
+    cpSync(golden, recordings.recordingsDir, { recursive: true });
+    rmSync(join(recordings.recordingsDir, goldenId, 'session.json'));
+
+    const { out } = await run(recordings.recordingsDir, 'sessions');
+
+    expect(out.split('\n')[1]).toMatch(/09:00:00 +dev@example\.com .*\(open\)$/);
   });
 
   test('shows what a name holds and does not obey it', async () => {
@@ -135,6 +152,30 @@ describe('sallyport replay', () => {
     expect(out).toMatch(/DELETE FROM orders\n {2}deny by readers\n {2}ERROR 42501: DELETE refused\n/);
     expect(out).toMatch(/end: closed\n$/);
     expect(exitCode).toBeUndefined();
+  });
+
+  test('finds the recordings where the ready file says that the environment names', async () => {
+    const before = process.env['SALLYPORT_READY_FILE'];
+    process.env['SALLYPORT_READY_FILE'] = '/elsewhere/ready.json';
+    const read: string[] = [];
+    const io: Io = {
+      env: {},
+      fetch: () => Promise.reject(new TypeError('no network here')),
+      readFile: async path => {
+        read.push(path);
+        return JSON.stringify({ paths: { recordings: golden } });
+      },
+      out: () => {},
+      err: () => {},
+    };
+    try {
+      await replayCommand(io).parseAsync([goldenId], { from: 'user' });
+    } finally {
+      if (before === undefined) delete process.env['SALLYPORT_READY_FILE'];
+      else process.env['SALLYPORT_READY_FILE'] = before;
+    }
+
+    expect(read).toEqual(['/elsewhere/ready.json']);
   });
 
   test('gives machines one object a line', async () => {

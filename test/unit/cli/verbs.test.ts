@@ -89,38 +89,104 @@ describe('sallyport ticket', () => {
 });
 
 describe('sallyport kill', () => {
+  const id = 'ea647e04-2696-4cbd-ba43-6b431bb56c82';
+  const neighbour = 'ea647e04-2696-4cbd-ba43-000000000000';
+  const ordered = { sessionId: id, state: 'ordered', heardFrom: true };
+  const live = (ids: readonly string[], truncated = false) => ({
+    sessions: ids.map(each => ({
+      id: each,
+      taskId: 'task-1',
+      principal: {
+        issuer: 'https://id.example',
+        subject: 'dev',
+        name: 'dev@example.com',
+        kind: 'human',
+        groups: [],
+        expiresAt: 1_900_000_000,
+      },
+      target: 'shop',
+      protocol: 'postgres',
+      place: 'orders',
+      sourceAddress: '127.0.0.1',
+      startedAt: 0,
+      policyVersion: 'sha256:00',
+    })),
+    truncated,
+  });
+  const urls = (calls: readonly { url: string }[]) =>
+    calls.map(({ url }) => url.replace('http://127.0.0.1:8080', ''));
+
   test('says why, and to which session alone', async () => {
-    const { run, calls, printed } = given(
-      answers({ sessionId: 's/1', state: 'ordered', heardFrom: true }, 202),
-    );
+    const { run, calls, printed } = given(answers(ordered, 202));
 
-    await run('kill', 's/1', '--reason', 'on fire', '--as', 'dev');
+    await run('kill', id, '--reason', 'on fire', '--as', 'dev');
 
-    expect(calls[0]?.url).toBe('http://127.0.0.1:8080/v1/sessions/s%2F1/kill');
+    expect(urls(calls)).toEqual([`/v1/sessions/${id}/kill`]);
     expect(JSON.parse(String(calls[0]?.init.body))).toEqual({ reason: 'on fire' });
-    expect(printed).toEqual({ out: 's/1 is told to end.\n', err: '' });
+    expect(printed).toEqual({ out: `${id} is told to end.\n`, err: '' });
+  });
+
+  test('finds the one live session whose id begins so', async () => {
+    const replies = [live([id, 'ffffffff-2696-4cbd-ba43-000000000000']), ordered];
+    const { run, calls, printed } = given(() => Response.json(replies.shift()));
+
+    await run('kill', 'EA647E04', '--reason', 'on fire', '--as', 'dev');
+
+    expect(urls(calls)).toEqual(['/v1/sessions', `/v1/sessions/${id}/kill`]);
+    expect(printed.out).toBe(`${id} is told to end.\n`);
+  });
+
+  test.each([
+    ['that nobody has', 'ffffffff', live([id]), 'Failure', 'sessions --live'],
+    ['that two have', 'ea647e04', live([id, neighbour]), 'UsageError', neighbour],
+    ['that others past the end of the list may have', 'ea647e04', live([id], true), 'UsageError', 'whole id'],
+  ])('ends nothing for a beginning %s', async (_, prefix, list, name, words) => {
+    const { run, calls } = given(answers(list));
+
+    await expect(run('kill', prefix, '--reason', 'x', '--as', 'dev')).rejects.toMatchObject({
+      name,
+      message: expect.stringContaining(words),
+    });
+    expect(urls(calls)).toEqual(['/v1/sessions']);
+  });
+
+  test.each(['', 'ea647e0'])('takes %j for too little of an id', async prefix => {
+    const { run, calls } = given(answers(live([id])));
+
+    await expect(run('kill', prefix, '--reason', 'x', '--as', 'dev')).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining('8 characters'),
+    });
+    expect(calls).toEqual([]);
   });
 
   test('warns of a gateway task that has gone silent', async () => {
-    const { run, printed } = given(answers({ sessionId: 's', state: 'ordered', heardFrom: false }, 202));
+    const { run, printed } = given(answers({ ...ordered, heardFrom: false }, 202));
 
-    await run('kill', 's', '--reason', 'on fire', '--as', 'dev');
+    await run('kill', id, '--reason', 'on fire', '--as', 'dev');
 
     expect(printed.err).toContain('has not been heard from');
   });
 
-  test('asks for a reason', async () => {
-    const { run, calls } = given(answers({}));
+  test.each([
+    ['no reason', []],
+    ['an empty one', ['--reason', ' ']],
+    ['one that would drive a terminal', ['--reason', '\x1b[2Jx']],
+    ['one of two lines', ['--reason', 'x\nFATAL:  y']],
+  ])('sends nothing with %s, and shows how to write one', async (_, words) => {
+    const { run, calls } = given(answers(ordered));
 
-    await expect(run('kill', 's', '--as', 'dev')).rejects.toMatchObject({
-      code: 'commander.missingMandatoryOptionValue',
+    await expect(run('kill', id, '--as', 'dev', ...words)).rejects.toMatchObject({
+      name: 'UsageError',
+      message: expect.stringContaining('--reason "wrong table"'),
     });
     expect(calls).toEqual([]);
   });
 });
 
 describe('a refusal of the control plane', () => {
-  const kill = (reply: () => Response) => given(reply).run('kill', 's', '--reason', 'x', '--as', 'dev');
+  const kill = (reply: () => Response) =>
+    given(reply).run('kill', 'ea647e04-2696-4cbd-ba43-6b431bb56c82', '--reason', 'x', '--as', 'dev');
 
   test.each([
     ['in its own words', answers({ title: 'Not you.', status: 403, code: 'forbidden' }, 403), 'Not you.'],

@@ -268,6 +268,10 @@ describe('live sessions', () => {
     ['without a reason', kill('s-1', {}), 400],
     ['with an empty reason', kill('s-1', { reason: '  ' }), 400],
     ['with a reason of 1,001 characters', kill('s-1', { reason: 'x'.repeat(1_001) }), 400],
+    ['with a reason that drives a terminal', kill('s-1', { reason: 'x\x1b[2J' }), 400],
+    ['with a reason of two lines', kill('s-1', { reason: 'x\nFATAL:  y' }), 400],
+    ['with a reason that parts its lines otherwise', kill('s-1', { reason: 'x\u2028y' }), 400],
+    ['with a reason that turns its direction', kill('s-1', { reason: 'x\u202ey' }), 400],
     ['that are not there', kill('s-2', { reason: 'x' }), 404],
     ['with an id that cannot be', kill('a#b', { reason: 'x' }), 404],
   ])('%s are not ended', async (_, sent, status) => {

@@ -1,4 +1,4 @@
-import { cp, readFile, stat, writeFile } from 'node:fs/promises';
+import { cp, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -31,7 +31,7 @@ const exists = (path: string) =>
     () => false,
   );
 /** Waits until nothing of the stack runs any more. */
-const untilGone = async () => {
+const untilGone = async (data: string) => {
   for (const deadline = Date.now() + 15_000; (await processesWith(data)).length > 0; await sleep(50)) {
     if (Date.now() > deadline) throw new Error(`still there: ${await processesWith(data)}`);
   }
@@ -130,6 +130,59 @@ describe('npm start', () => {
     expect(program.output()).toMatch(/developers\.cedar:\d+:\d+: /);
   });
 
+  test('takes a save in place after one by rename, for the sessions that follow', async () => {
+    const file = join(config, 'policies', 'developers.cedar');
+    const before = await readFile(file, 'utf8');
+    const forbid = `${before}\n@id("shut")\n@message("Shut.")\nforbid(principal, action == Action::"connect", resource);\n`;
+    const published = () => program.output().split('is published; the gateway takes it').length - 1;
+    const untilPublished = async (times: number) => {
+      for (const deadline = Date.now() + 10_000; published() < times; await sleep(50)) {
+        if (Date.now() > deadline) throw new Error(`published ${published()} times:\n${program.output()}`);
+      }
+    };
+    const untilConnects = async (wanted: boolean) => {
+      for (const deadline = Date.now() + 20_000; ; await sleep(200)) {
+        const { code } = await psql(gatewayEnv(ready, 'dev'), ['SELECT 1']);
+        if ((code === 0) === wanted) return;
+        if (Date.now() > deadline) throw new Error(`status ${code}:\n${program.output()}`);
+      }
+    };
+    const soFar = published();
+
+    await writeFile(`${file}.new`, forbid);
+    await rename(`${file}.new`, file);
+    await untilPublished(soFar + 1);
+    await untilConnects(false);
+    await writeFile(file, before);
+    await untilPublished(soFar + 2);
+    await untilConnects(true);
+  });
+
+  test('says one thing of a configuration folder that is not there', async () => {
+    const second = startProgram([
+      '--data-dir',
+      join(folder.path, 'other'),
+      '--port-base',
+      '0',
+      '--config',
+      '/nonexist',
+    ]);
+
+    expect(await second.ended).toBe(1);
+    expect(second.output()).toBe('sallyport: there is no folder /nonexist\n');
+  });
+
+  test('says that it ends when that is asked for before everything serves', async () => {
+    const second = startProgram(['--data-dir', join(folder.path, 'other'), '--port-base', '0']);
+    await second.untilSaid('starting PostgreSQL');
+
+    second.kill('SIGINT');
+
+    expect(await second.ended).toBe(130);
+    expect(second.output()).toMatch(/stopped before everything was started\n$/);
+    await untilGone(join(folder.path, 'other'));
+  });
+
   test('starts the gateway again when it dies', async () => {
     process.kill(ready.gateway.pid, 'SIGKILL');
     await program.untilSaid('the gateway serves again');
@@ -162,13 +215,14 @@ describe('npm start', () => {
     for (const pid of programs) process.kill(pid, 'SIGKILL');
 
     expect(programs.length).toBeGreaterThan(1);
-    await untilGone();
+    await untilGone(data);
   });
 
   test('begins anew with --reset', async () => {
     program = startProgram([...args(), '--reset']);
     await program.untilSaid('Ctrl-C ends everything');
     ready = await readReadyFile(readyFile);
+    expect(program.output()).toContain(`removing all data in ${data}, the recordings in it too`);
 
     const { stdout } = await psql(gatewayEnv(ready, 'dba'), [
       "SELECT notes = 'kept' FROM customers WHERE id = 3",

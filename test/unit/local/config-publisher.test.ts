@@ -84,16 +84,18 @@ describe('a configuration folder that is followed', () => {
   });
 
   test('takes a whole folder that is put in place of the one before, as git does', async () => {
-    await rename(join(folder, 'policies'), join(temporary.path, 'aside'));
-    await untilSaid('what was in force before stays');
-    await cp(join(temporary.path, 'aside'), join(folder, 'policies'), { recursive: true });
+    await rename(folder, join(temporary.path, 'aside'));
+    await untilSaid(`there is no folder ${folder}; what was in force before stays`);
+    await cp(shipped, folder, { recursive: true });
+    await untilSaid('the configuration holds again');
     await writeFile(file, `${original}\n${rule('new')}`);
 
     await untilTaken();
   });
 
   test('goes on after a file that cannot be read and is no part of it', async () => {
-    // Stands for one of another owner, which root would be let read.
+    // Root is let read the one, and nobody the other.
+    await writeFile(join(folder, 'policies', 'sedXYZ'), '', { mode: 0 });
     await symlink('sed0h9c9z', join(folder, 'policies', 'sed0h9c9z'));
     await sleep(5 * everyMs);
     await writeFile(file, `${original}\n${rule('late')}`);

@@ -32,6 +32,15 @@ export function mayChangeSettings({ operations, risk }: CommandFacts): boolean {
   return operations.some(({ action }) => action === 'postgres:set' || action === 'postgres:role');
 }
 
+/**
+ * Most names that a text's facts hold, and most that are looked at to find them: a name is looked at once for
+ * each schema of the path, each time it is written.
+ */
+export const maxNames = 1000;
+export const maxLookedAt = 100_000;
+
+export class TooManyNames extends Error {}
+
 /** Gathers the facts of one text. */
 export class Collector {
   writes = false;
@@ -46,18 +55,41 @@ export class Collector {
   statements = 0;
   readonly prepares: { name: string; facts: CommandFacts }[] = [];
   readonly deallocates: (string | undefined)[] = [];
+  /** Shared by all collectors of one text. */
+  readonly #looked: { names: number };
+  #names = 0;
+  readonly #merged = new Set<CommandFacts>();
   readonly #operations = new Map<Action, Set<string>>();
   readonly #functions = new Set<string>();
   readonly #attributes = new Set<string>();
   readonly #verbs = new Set<string>();
 
+  constructor(outer?: Collector) {
+    this.#looked = outer === undefined ? { names: 0 } : outer.#looked;
+  }
+
+  /** @throws TooManyNames */
+  lookAt(names: number): void {
+    this.#looked.names += names;
+    if (this.#looked.names > maxLookedAt) throw new TooManyNames();
+  }
+
+  #keep(names: Set<string>, name: string): void {
+    const before = names.size;
+    names.add(name);
+    this.#names += names.size - before;
+    if (this.#names > maxNames) throw new TooManyNames();
+  }
+
+  /** @throws TooManyNames, as all that takes names */
   add(action: Action, objects: readonly string[] = []): void {
     let all = this.#operations.get(action);
     if (all === undefined) {
       all = new Set();
       this.#operations.set(action, all);
     }
-    for (const object of objects) all.add(object);
+    this.lookAt(objects.length);
+    for (const object of objects) this.#keep(all, object);
     if (!harmless.has(action)) this.writes = true;
     if (action === 'ddl') this.ddl = true;
   }
@@ -84,7 +116,7 @@ export class Collector {
   }
 
   function(name: string): void {
-    this.#functions.add(name);
+    this.#keep(this.#functions, name);
   }
 
   get attributes(): ReadonlySet<string> {
@@ -92,7 +124,7 @@ export class Collector {
   }
 
   attribute(name: string): void {
-    this.#attributes.add(name);
+    this.#keep(this.#attributes, name);
   }
 
   /** Each verb stands once, however many statements there are. */
@@ -102,10 +134,13 @@ export class Collector {
 
   /** Takes over what a statement does that was prepared before, or is contained in this one. */
   merge(facts: CommandFacts): void {
+    if (this.#merged.has(facts)) return;
+    this.#merged.add(facts);
+    this.lookAt(facts.functions.length);
     for (const { action, objects } of facts.operations) {
       this.add(action.slice('postgres:'.length) as Action, objects);
     }
-    for (const name of facts.functions) this.#functions.add(name);
+    for (const name of facts.functions) this.function(name);
     this.writes ||= facts.risk.writes;
     this.ddl ||= facts.risk.ddl;
     this.noWhere ||= facts.risk.noWhere;
@@ -155,5 +190,6 @@ export function unreadFacts(reason: string): SqlFacts {
   collector.statements = 1;
   collector.verb('UNKNOWN');
   collector.deallocates.push(undefined);
+  collector.copiesIn = true;
   return collector.facts(reason);
 }

@@ -24,7 +24,10 @@ export interface SqlFacts {
   readonly effects: SessionEffects;
   /** A literal decided some fact (`COPY … TO '/file'`, `set_config('role', …)`): not to be shared by shape. */
   readonly literalsMatter: boolean;
-  /** EXECUTE took its facts from what this session prepared: not to be shared between readings. */
+  /**
+   * EXECUTE took its facts from what this session prepared, or the parser gave up: not to be shared between
+   * readings.
+   */
   readonly sessionMatters: boolean;
   /**
    * Names that stand in column notation, `row.f` or `(expression).f`: a function f is called where there is no

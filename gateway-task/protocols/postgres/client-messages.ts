@@ -14,6 +14,9 @@ import { cString, frontend, headBytes, maxSmallBytes } from './wire/frames.ts';
  */
 export type Outcome = 'pass' | 'forward' | 'hold' | 'drop' | Buffer;
 
+/** Statements that are planned when they are bound. */
+const isPlanned = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES)$/;
+
 /** One for what is on its way to settle, one for the server to be asked. */
 const maxRounds = 2;
 
@@ -71,25 +74,28 @@ export class ClientMessages {
       case frontend.query:
         return this.#query(frame, length, unread);
       case frontend.sync:
-        conversation.end('sync');
+        // The server reads it among the data and ignores it; once the COPY has failed, it would answer.
+        if (conversation.copying) return 'drop';
+        conversation.end();
         return 'pass';
       case frontend.terminate:
         return 'pass';
       case frontend.copyDone:
-        conversation.end('copy-end');
+        conversation.copyEnd();
         return 'pass';
       case frontend.functionCall: {
-        if (conversation.unsynchronised) throw outOfPlace('FunctionCall');
+        if (conversation.copying || conversation.unsynchronised) throw outOfPlace('FunctionCall');
         const reason = new SallyportError('unsupported', 'the function call protocol is refused', {
           hint: 'Call the function by SELECT: FunctionCall names no text that could be held to policy.',
         });
         this.#gate.recordError(reason);
         const instead = conversation.refusals.query(reason, conversation.sent);
-        conversation.end('query');
+        conversation.end();
         return instead;
       }
     }
     if (!isExtended(type)) throw new SallyportError('protocolViolation', 'unknown message type');
+    if (conversation.copying && type !== frontend.flush) throw outOfPlace('A message');
     if (length > maxSmallBytes && type !== frontend.parse && type !== frontend.bind) {
       throw new SallyportError('protocolViolation', 'a message longer than its kind can be');
     }
@@ -102,7 +108,7 @@ export class ClientMessages {
 
   #query(frame: Buffer, length: number, unread: boolean): Outcome {
     const conversation = this.#conversation;
-    if (conversation.unsynchronised) throw outOfPlace('Query');
+    if (conversation.copying || conversation.unsynchronised) throw outOfPlace('Query');
     const text = frame.subarray(headBytes, frame.length - 1);
     if (!unread && frame.indexOf(0, headBytes) !== frame.length - 1) {
       throw new SallyportError('protocolViolation', 'invalid string in message');
@@ -114,11 +120,11 @@ export class ClientMessages {
     const verdict = this.#gate.admit(command);
     if (verdict instanceof SallyportError) {
       const instead = conversation.refusals.query(verdict, conversation.sent);
-      conversation.end('query');
+      conversation.end();
       return instead;
     }
-    conversation.noteEffects(command.sql);
-    conversation.end('query');
+    conversation.noteEffects(command.sql, 'query');
+    conversation.end();
     return this.#forwarded(verdict, unread ? 'unread' : 'simple', '');
   }
 
@@ -187,7 +193,7 @@ export class ClientMessages {
     }
     const verdict = this.#gate.admit(command);
     if (verdict instanceof SallyportError) return this.#refuse(verdict);
-    conversation.noteEffects(command.sql);
+    conversation.noteEffects(command.sql, 'execute');
     return this.#forwarded(verdict, 'execute', name);
   }
 
@@ -247,9 +253,10 @@ export class ClientMessages {
     const { reading, statements } = conversation;
     const found = statements.find(kind, name, conversation.sent);
     const known = found !== 'unsettled' && found !== 'unknown';
-    // A portal's plan stands; a statement is read again by the server when the path has changed.
-    if (known && (kind === 'portal' || found.path === 'any' || found.path === reading.searchPath))
-      return found;
+    // The plan of a portal stands; a statement is read again by the server when the path has changed, and what
+    // has no plan, such as COPY and EXECUTE, looks its names up as it is executed.
+    const stands = known && kind === 'portal' && isPlanned.test(found.facts.verb);
+    if (known && (stands || found.path === 'any' || found.path === reading.searchPath)) return found;
     if (this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') return null;
     if (reading.searchPath === undefined) this.#questions.askSearchPath();
     if (found !== 'unsettled') {
@@ -304,9 +311,9 @@ function isExtended(type: number): boolean {
 function outOfPlace(message: string): SallyportError {
   return new SallyportError(
     'protocolViolation',
-    `${message} inside a pipeline that has not been synchronised`,
+    `${message} inside a COPY, or inside a pipeline that has not been synchronised`,
     {
-      hint: 'Send Sync first.',
+      hint: 'End the COPY by CopyDone or CopyFail, or the pipeline by Sync, first.',
     },
   );
 }

@@ -29,8 +29,10 @@ export class ClientStream {
   /** A frame that has not come whole. */
   readonly #partial = new Partial();
   #passing: Passing | undefined;
-  /** The frame that waits for an answer, and what came since. */
+  /** The frame that waits, and what came since. */
   #held: Buffer | undefined;
+  /** What it waits for is whether the server takes data; else it is an answer to a question. */
+  #heldForCopy = false;
 
   /** @param hold stops and starts reading from the client */
   constructor(
@@ -55,11 +57,17 @@ export class ClientStream {
     }
   }
 
+  /** The server has said something: whether it takes data may be known now. */
+  heard(): void {
+    if (this.#heldForCopy && !this.#conversation.awaitsCopy) this.resume();
+  }
+
   /** What the held frame waited for is there. */
   resume(): void {
     const held = this.#held;
     if (!held) return;
     this.#held = undefined;
+    this.#heldForCopy = false;
     this.#hold(false);
     this.#walk(held);
   }
@@ -78,6 +86,12 @@ export class ClientStream {
         start = offset = this.#continue(this.#passing, bytes, start, offset);
         continue;
       }
+      if (this.#conversation.awaitsCopy) {
+        this.#carry(bytes, start, offset);
+        this.#wait(bytes.subarray(offset));
+        this.#heldForCopy = true;
+        return;
+      }
       const available = bytes.length - offset;
       if (available < headBytes) {
         this.#keep(bytes, start, offset, headBytes);
@@ -87,7 +101,7 @@ export class ClientStream {
       const length = frameBytes(bytes, offset);
       if (length < 0) throw new SallyportError('protocolViolation', 'invalid message length');
       if (type === frontend.copyData || type === frontend.copyFail) {
-        if (type === frontend.copyFail) this.#conversation.end('copy-end');
+        if (type === frontend.copyFail) this.#conversation.copyEnd();
         offset += this.#begin(length, available);
         continue;
       }
@@ -110,8 +124,7 @@ export class ClientStream {
         start = offset = end;
       } else if (outcome === 'hold') {
         this.#carry(bytes, start, offset);
-        this.#held = bytes.subarray(offset);
-        this.#hold(true);
+        this.#wait(bytes.subarray(offset));
         return;
       } else {
         this.#carry(bytes, start, offset);
@@ -122,6 +135,11 @@ export class ClientStream {
       }
     }
     this.#carry(bytes, start, offset);
+  }
+
+  #wait(bytes: Buffer): void {
+    this.#held = bytes;
+    this.#hold(true);
   }
 
   #carry(bytes: Buffer, start: number, end: number): void {

@@ -5,11 +5,8 @@ import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
 import { Refusals } from './refusal.ts';
 import { Statements } from './statements.ts';
 
-/** What ends a pipeline, or a COPY within it, in the order in which the client sent it. */
-type Ender = 'query' | 'sync' | 'copy-end';
-
 /** So many pipelines may wait for their answers. */
-const maxEnders = 10_000;
+const maxPipelines = 10_000;
 
 /** Statements of SQL that make or end a portal. */
 const namesCursors = /\b(?:DECLARE|CLOSE|DISCARD)\b/;
@@ -33,8 +30,11 @@ export class Conversation {
   refusedCycle = -1;
 
   readonly #parameters: Map<string, string>;
-  readonly #enders: Ender[] = [];
-  #copyIn = false;
+  /** The server takes the client's data. */
+  copying = false;
+  /** The pipeline with a command that may have the server take data, until the server has said so or not. */
+  #copyCycle = -1;
+  #copyBy: 'query' | 'execute' | undefined;
   /** `current_schemas(true)`; undefined: not known at this moment. */
   #searchPath: readonly string[] | undefined;
   #lastPath: readonly string[] | undefined;
@@ -59,8 +59,21 @@ export class Conversation {
   /** How the next text will be read. */
   readonly reading: ReadingContext = this.#makeReading();
 
+  /**
+   * A COPY FROM STDIN is on its way, and the server has not said whether it takes data: how it reads what the
+   * client sends next depends on that, so nothing is sent on.
+   */
+  get awaitsCopy(): boolean {
+    return this.#copyBy !== undefined && !this.copying;
+  }
+
   /** A text that may change settings, or undo such a change, goes out. */
-  noteEffects(facts: SqlFacts): void {
+  noteEffects(facts: SqlFacts, by: 'query' | 'execute'): void {
+    // A text that was not read says nothing of itself until Sync: that is not waited for.
+    if (facts.effects.copiesIn && (by === 'query' || facts.unread === undefined)) {
+      this.#copyBy = by;
+      this.#copyCycle = this.sent;
+    }
     const { ddl, opaque, unknownCode } = facts.command.risk;
     if (facts.effects.settings || ddl || opaque || unknownCode) {
       this.#touchedCycle = this.sent;
@@ -73,62 +86,48 @@ export class Conversation {
     }
   }
 
-  /** The client's Query, Sync, CopyDone or CopyFail goes out. */
-  end(ender: Ender): void {
-    if (ender === 'copy-end') {
-      this.#copyIn = false;
-      const open = this.#enders.length > 0 || this.unsynchronised;
-      if (open && this.#enders.at(-1) !== 'copy-end') this.#push(ender);
-      return;
+  /** The client's Query or Sync goes out, which the server answers by ReadyForQuery. */
+  end(): void {
+    if (this.sent - this.done >= maxPipelines) {
+      throw new SallyportError('tooMany', `more than ${maxPipelines} pipelines wait for their answers`);
     }
-    if (ender === 'sync') {
-      // In copy-in mode the server reads a Sync and ignores it.
-      if (this.#copyIn) return;
-      this.unsynchronised = false;
-    }
-    this.#push(ender);
+    this.unsynchronised = false;
     this.sent += 1;
   }
 
-  #push(ender: Ender): void {
-    if (this.#enders.length >= maxEnders) {
-      throw new SallyportError('tooMany', `more than ${maxEnders} pipelines wait for their answers`);
+  /** CopyInResponse. */
+  copyIn(): void {
+    const foreseen = this.#copyBy !== undefined && this.done === this.#copyCycle;
+    // What was sent behind it the server may take for data, or skip, or answer.
+    if (!foreseen && this.sent > this.done) {
+      throw new SallyportError('protocolViolation', 'the server takes data that the gateway did not foresee');
     }
-    this.#enders.push(ender);
+    if (this.#copyBy === 'execute') this.#copyBy = undefined;
+    this.copying = true;
   }
 
-  /** CopyInResponse: what Syncs the client sent ahead of its data, the server will ignore. */
-  copyIn(): void {
-    this.#copyIn = true;
-    while (this.#enders[0] === 'sync') {
-      this.#enders.shift();
-      this.sent -= 1;
-      this.unsynchronised = true;
-    }
-    const ended = this.#enders.indexOf('copy-end');
-    if (ended >= 0) {
-      this.#enders.splice(ended, 1);
-      this.#copyIn = false;
-    }
+  /** CopyDone or CopyFail. A Query may go on with another COPY. */
+  copyEnd(): void {
+    this.copying = false;
   }
 
   /** ErrorResponse. */
   failed(): void {
-    this.#copyIn = false;
+    this.copying = false;
+    if (this.#copyBy === 'execute' && this.done === this.#copyCycle) this.#copyBy = undefined;
     this.statements.void(this.done);
   }
 
   /** ReadyForQuery. */
   ready(status: 'I' | 'T' | 'E'): void {
-    this.#dropCopyEnds();
-    if (this.#enders.shift() === undefined) {
+    if (this.sent === this.done) {
       // Whose answer is whose is not known any more: what is decided by it could be decided wrongly.
       throw new SallyportError('protocolViolation', 'an answer came that nothing was asked for');
     }
     this.refusals.settle(this.done);
+    if (this.done >= this.#copyCycle) this.#copyBy = undefined;
     this.done += 1;
-    this.#dropCopyEnds();
-    this.#copyIn = false;
+    this.copying = false;
     this.status = status;
     this.statements.settle(this.done, this.status === 'I');
     if (this.status === 'I') {
@@ -137,11 +136,6 @@ export class Conversation {
         this.#searchPath = undefined;
       }
     }
-  }
-
-  /** Ends of COPYs whose answers have come. */
-  #dropCopyEnds(): void {
-    while (this.#enders[0] === 'copy-end') this.#enders.shift();
   }
 
   /** ParameterStatus. From 18 on servers report the search path; other things than SET change it, too. */

@@ -37,23 +37,31 @@ export interface PostgresLeg {
   readonly greeting: Buffer;
   /** Opens a second connection and asks to stop what runs on this one. */
   cancel(): Promise<void>;
+  /** Closes so that the server cannot answer any more: what it has not begun to read it does not run. */
+  reset(): void;
 }
 
 /** Opens a PostgreSQL target with the credentials of its secret. Rejects with coded errors only. */
 export async function dial(grant: Grant, hello: PostgresHello, deadline: AbortSignal): Promise<PostgresLeg> {
   const login = await grant.login();
-  const socket = await open(login, deadline);
+  const opened = await open(login, deadline);
   try {
-    return await signIn(grant, login, hello, socket, deadline);
+    return await signIn(grant, login, hello, opened, deadline);
   } catch (error) {
-    socket.destroy();
+    opened.socket.destroy();
     throw error;
   }
 }
 
-async function open(login: TargetLogin, deadline: AbortSignal): Promise<Socket | TLSSocket> {
+interface Opened {
+  /** What is spoken over: the connection itself, or TLS in it. */
+  readonly socket: Socket | TLSSocket;
+  readonly connection: Socket;
+}
+
+async function open(login: TargetLogin, deadline: AbortSignal): Promise<Opened> {
   const socket = await dialTcp(login.host, login.port, deadline);
-  if (login.tls === undefined) return socket;
+  if (login.tls === undefined) return { socket, connection: socket };
   const reader = new ByteReader(socket, deadline);
   socket.write(sslRequest());
   const answer = (await reader.read(1))[0];
@@ -65,14 +73,15 @@ async function open(login: TargetLogin, deadline: AbortSignal): Promise<Socket |
       hint: 'Turn on ssl at the target, or set tls.mode to disable for it in targets.yaml.',
     });
   }
-  return encryptTarget(socket, login.host, { ...login.tls, alpn: ['postgresql'] }, deadline);
+  const tls = { ...login.tls, alpn: ['postgresql'] };
+  return { socket: await encryptTarget(socket, login.host, tls, deadline), connection: socket };
 }
 
 async function signIn(
   grant: Grant,
   login: TargetLogin,
   hello: PostgresHello,
-  socket: Socket | TLSSocket,
+  { socket, connection }: Opened,
   deadline: AbortSignal,
 ): Promise<PostgresLeg> {
   const reader = new ByteReader(socket, deadline);
@@ -111,6 +120,10 @@ async function signIn(
           parameters,
           greeting: Buffer.concat(greeting),
           cancel: () => cancelAt(login, processId, secretKey),
+          reset: () => {
+            socket.destroy();
+            connection.resetAndDestroy();
+          },
         };
       }
       default:
@@ -210,7 +223,7 @@ const cancelDeadlineMs = 10_000;
 /** CancelRequest on a connection of its own; the target closes it when it has passed the request on. */
 async function cancelAt(login: TargetLogin, processId: number, secretKey: Buffer): Promise<void> {
   using deadline = deadlineIn(cancelDeadlineMs);
-  const socket = await open(login, deadline.signal);
+  const { socket } = await open(login, deadline.signal);
   const closed = new Promise<void>(resolve => socket.once('close', resolve));
   socket.resume();
   socket.write(cancelRequest(processId, secretKey));

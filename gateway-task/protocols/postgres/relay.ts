@@ -80,8 +80,22 @@ export class PostgresRelay implements Relay {
     // In the middle of a message a word of ours would be read as its rest.
     if (!this.#serverStream.midMessage) this.#client.write(errorFrame(reason, 'FATAL'));
     this.#client.end();
-    this.#leg.socket.destroy();
+    this.#stop();
     setTimeout(() => this.#client.destroy(), lingerMs).unref();
+  }
+
+  /**
+   * What runs at the target stops, and what waits there behind it does not begin: the server meets the reset
+   * when it wants to answer for the one, before it reads the next.
+   */
+  #stop(): void {
+    if (this.#conversation.quiet) {
+      this.#leg.socket.destroy();
+      return;
+    }
+    this.#leg.reset();
+    // Where it cannot be asked, the statement runs to its end, as after a connection that is lost.
+    this.#leg.cancel().catch(() => {});
   }
 
   cancel(): Promise<void> {
@@ -102,6 +116,7 @@ export class PostgresRelay implements Relay {
     this.#leg.socket.on('data', (chunk: Buffer) =>
       this.#guard(() => {
         this.#serverStream.take(chunk);
+        this.#clientStream.heard();
         if (this.#draining) this.#endIfIdle();
       }),
     );

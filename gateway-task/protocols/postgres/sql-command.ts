@@ -39,8 +39,9 @@ const unreadFacts: SqlFacts = {
     functions: [],
     risk: { writes: true, ddl: true, noWhere: true, statements: 1, opaque: true, unknownCode: true },
   },
-  effects: { settings: true, prepares: [], deallocates: [] },
+  effects: { settings: true, prepares: [], deallocates: [], copiesIn: true },
   literalsMatter: true,
   sessionMatters: false,
+  attributes: [],
   unread: 'the text is longer than what is read',
 };

@@ -85,7 +85,8 @@ export class Statements {
     for (const names of [this.#statements, this.#portals]) {
       const unnamed = names.get('');
       names.clear();
-      if (unnamed) names.set('', unnamed);
+      // SQL does not get at the unnamed one, but an EXECUTE in it stands for what SQL has prepared.
+      if (unnamed && !unnamed.sql.sessionMatters) names.set('', unnamed);
     }
   }
 
@@ -96,6 +97,12 @@ export class Statements {
 
   /** @param cycle number of the pipeline in which the name is used */
   find(kind: 'statement' | 'portal', name: string, cycle: number): LookUp {
+    const found = this.#find(kind, name, cycle);
+    const stale = this.#doubtCycle >= 0 && typeof found === 'object' && found.sql.sessionMatters;
+    return stale ? 'unsettled' : found;
+  }
+
+  #find(kind: 'statement' | 'portal', name: string, cycle: number): LookUp {
     // What stood before it in the pipeline may have changed what the name stands for.
     if (this.#doubtCycle === cycle && name !== '') return 'unsettled';
     for (let index = this.#pending.length - 1; index >= this.#first; index -= 1) {

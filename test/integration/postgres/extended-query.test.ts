@@ -197,6 +197,75 @@ test('a name that is prepared twice goes on standing for the first', async () =>
   wire.end();
 }, 30_000);
 
+test('a portal of COPY or EXECUTE is decided by the search path of its execution', async () => {
+  await withClient(sut.direct(), client =>
+    client.query(
+      'CREATE SCHEMA IF NOT EXISTS elsewhere; CREATE TABLE IF NOT EXISTS elsewhere.orders (LIKE orders)',
+    ),
+  );
+  const wire = await signIn();
+  await wire.query('BEGIN');
+  await wire.query('PREPARE gone AS DELETE FROM orders WHERE id = 4999');
+  wire.send(
+    parse('e', 'EXECUTE gone'),
+    bind('by_sql', 'e'),
+    parse('c', 'COPY orders FROM STDIN'),
+    bind('by_copy', 'c'),
+  );
+  wire.send(sync());
+  expect(codesOf(await wire.until('Z'))).toEqual([]);
+  await wire.query('SET search_path = elsewhere');
+  await wire.query('SAVEPOINT before');
+
+  wire.send(execute('by_sql'), sync());
+  const bySql = await wire.until('Z');
+  await wire.query('ROLLBACK TO before');
+  wire.send(execute('by_copy'), sync());
+  const byCopy = await wire.until('Z');
+
+  expect([codesOf(bySql), codesOf(byCopy)]).toEqual([['42501'], ['42501']]);
+  await wire.query('ROLLBACK');
+  wire.end();
+}, 30_000);
+
+test('an unnamed EXECUTE stands for what its name stands for now', async () => {
+  const wire = await signIn();
+  await wire.query('PREPARE foo AS SELECT id FROM orders WHERE id = 1');
+  wire.send(parse('', 'EXECUTE foo'), sync());
+  await wire.until('Z');
+  wire.send(parse('d', 'DEALLOCATE foo'), bind('d', 'd'), execute('d'), sync());
+  await wire.until('Z');
+  const change = 'PREPARE foo AS UPDATE orders SET total = total WHERE id = 1';
+  wire.send(parse('p', change), bind('p', 'p'), execute('p'), sync());
+  expect(codesOf(await wire.until('Z'))).toEqual([]);
+
+  wire.send(bind('', ''), execute(''), sync());
+  const executed = await wire.until('Z');
+
+  // It cannot be asked for, and is not taken for the SELECT that it was.
+  expect(codesOf(executed)).toEqual(['42501']);
+  wire.end();
+}, 30_000);
+
+test('a COPY by protocol takes data, fails and goes on', async () => {
+  const wire = await signIn();
+  const rows = (...lines: string[]) => lines.map(line => messages.copyData(`${line}\n`));
+  const copy = [parse('', 'COPY orders FROM STDIN'), bind('', ''), execute(''), sync()];
+  await wire.query('BEGIN');
+
+  wire.send(...copy, ...rows('900001\t1\tplaced\t1.00\t2026-01-01'), messages.copyDone(), sync());
+  const taken = await wire.until('Z');
+  wire.send(...copy, ...rows('garbage'), messages.copyDone(), sync());
+  const failed = await wire.until('Z');
+  const rolledBack = await wire.query('ROLLBACK');
+  const after = await wire.query('SELECT 1');
+
+  expect(kinds(taken)).toBe('12GCZ');
+  expect(kinds(failed)).toBe('12GEZ');
+  expect([codesOf(rolledBack), rowsOf(after)]).toEqual([[], ['1']]);
+  wire.end();
+}, 30_000);
+
 test('a cursor WITH HOLD outlives its transaction', async () => {
   const wire = await signIn();
   await wire.query('BEGIN');

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../harness/program.ts';
@@ -9,6 +10,7 @@ import { makeAuthority } from '../support/authority.ts';
 import { eventually } from '../support/eventually.ts';
 import { openClient, psql, withClient } from '../support/login.ts';
 import { startTestStack, type TestStack } from '../support/test-stack.ts';
+import { messages, WireClient } from '../support/wire-client.ts';
 
 const sallyport = fileURLToPath(new URL('../../../cli/main.ts', import.meta.url));
 
@@ -84,6 +86,7 @@ describe('the port for health', () => {
 });
 
 describe('sallyport kill', () => {
+  const change = 'UPDATE orders SET total = 76543 WHERE id = 7';
   const cli = (...args: string[]) =>
     run(process.execPath, ['--disable-warning=ExperimentalWarning', sallyport, ...args], {
       env: {
@@ -127,6 +130,50 @@ describe('sallyport kill', () => {
 
     expect(await query).toMatchObject({ code: '57P01' });
   });
+
+  test.each([
+    ['in the same text', [messages.query(`SELECT pg_sleep(9); ${change}`)]],
+    ['in the next one', [messages.query('SELECT pg_sleep(9)'), messages.query(change)]],
+    [
+      'in the same pipeline',
+      [
+        ...['SELECT pg_sleep(9)', change].flatMap(text => [
+          messages.parse('', text),
+          messages.bind('', ''),
+          messages.execute(''),
+        ]),
+        messages.sync(),
+      ],
+    ],
+  ])(
+    'what runs stops, and what stands behind it %s does not begin',
+    async (_, sent) => {
+      const wire = await WireClient.signIn(sut.login('dev'));
+      wire.send(...sent);
+      const id = await eventually(
+        'it is listed',
+        async () =>
+          (await cli('sessions', '--live', '--json')).stdout.match(/[0-9a-f]{8}-[0-9a-f-]{27}/)?.[0],
+      );
+
+      await cli('kill', id, '--reason', 'wrong table');
+      await wire.closed(10_000);
+
+      await withClient(sut.direct(), async client => {
+        const running =
+          "SELECT count(*)::int AS count FROM pg_stat_activity WHERE query LIKE '%pg_sleep(9)%' AND state = 'active' AND pid <> pg_backend_pid()";
+        await eventually(
+          'nothing runs',
+          async () => (await client.query(running)).rows[0].count === 0,
+          2_000,
+        );
+        await sleep(9_000);
+        const { rows } = await client.query('SELECT total::float AS total FROM orders WHERE id = 7');
+        expect(rows[0].total).not.toBe(76_543);
+      });
+    },
+    40_000,
+  );
 });
 
 describe('the certificate', () => {

@@ -19,12 +19,21 @@ const conversation = Buffer.concat([
   client.close('P', 'p'),
   client.flush(),
   client.sync(),
+  client.query(''),
+]);
+
+/** The same with data for the server, to a server that takes it. */
+const copying = Buffer.concat([
   client.query('COPY t FROM STDIN'),
   client.copyData('1\t2\n'),
   client.copyData(''),
   client.copyDone(),
   client.query(''),
 ]);
+const said = [
+  { what: 'statements', bytes: conversation },
+  { what: 'a COPY', bytes: copying },
+];
 
 async function ask(rig: Rig, ...chunks: Buffer[]): Promise<void> {
   for (const chunk of chunks) {
@@ -41,6 +50,13 @@ async function trickle(rig: Rig, pieces: Iterable<Buffer>): Promise<void> {
   }
 }
 
+/** What was written down of the client, without what the server said in between. */
+function fromClient(rig: Rig): unknown {
+  const bytes = rig.entries.filter(([kind]) => kind === 'client bytes').map(([, content]) => content);
+  const rest = rig.entries.filter(([kind]) => !kind.endsWith('bytes'));
+  return { bytes: bytes.join(''), rest };
+}
+
 const byteByByte = (bytes: Buffer) => [...bytes].map(byte => Buffer.from([byte]));
 
 function* messageByMessage(bytes: Buffer): Iterable<Buffer> {
@@ -52,38 +68,37 @@ function* messageByMessage(bytes: Buffer): Iterable<Buffer> {
 }
 
 describe('client to server', () => {
-  test('whatever the client says goes on as it came', async () => {
-    const rig = startRig();
+  test.each(said)('$what go on as they came', async ({ bytes }) => {
+    const rig = startRig({ copies: true });
 
-    await ask(rig, conversation);
+    await ask(rig, bytes);
 
-    expect(rig.toServer().equals(conversation)).toBe(true);
+    expect(rig.toServer().equals(bytes)).toBe(true);
   });
 
-  test('every cut gives the same bytes, decisions and records', async () => {
-    const whole = startRig();
-    await ask(whole, conversation);
+  test.each(said)('$what: every cut gives the same bytes, decisions and records', async ({ bytes }) => {
+    const whole = startRig({ copies: true });
+    await ask(whole, bytes);
 
-    for (let cut = 1; cut < conversation.length; cut += 1) {
-      const rig = startRig();
-      await ask(rig, conversation.subarray(0, cut), conversation.subarray(cut));
+    for (let cut = 1; cut < bytes.length; cut += 1) {
+      const rig = startRig({ copies: true });
+      await ask(rig, bytes.subarray(0, cut), bytes.subarray(cut));
 
-      expect([cut, rig.toServer().equals(conversation)]).toEqual([cut, true]);
-      expect(rig.entries.slice(1)).toEqual(whole.entries.slice(1));
+      expect([cut, rig.toServer().equals(bytes)]).toEqual([cut, true]);
+      expect(fromClient(rig)).toEqual(fromClient(whole));
     }
   });
 
-  test('byte by byte gives the same', async () => {
-    const whole = startRig();
-    await ask(whole, conversation);
-    const rig = startRig();
+  test.each(said)('$what byte by byte give the same', async ({ bytes }) => {
+    const whole = startRig({ copies: true });
+    await ask(whole, bytes);
+    const rig = startRig({ copies: true });
 
-    for (const byte of conversation) rig.client.write(Buffer.from([byte]));
-    await rig.settle();
+    for (const byte of bytes) rig.client.write(Buffer.from([byte]));
     for (let turn = 0; turn < 200; turn += 1) await rig.settle();
 
-    expect(rig.toServer().equals(conversation)).toBe(true);
-    expect(rig.entries.slice(1)).toEqual(whole.entries.slice(1));
+    expect(rig.toServer().equals(bytes)).toBe(true);
+    expect(fromClient(rig)).toEqual(fromClient(whole));
   });
 
   test('nothing is forwarded before its record is durable', async () => {
@@ -402,28 +417,118 @@ describe('names', () => {
   });
 });
 
-describe('COPY in the extended protocol', () => {
-  test('a Sync that the server ignores does not count as a pipeline', async () => {
+describe('COPY FROM STDIN', () => {
+  const copyBy = {
+    'a Query': client.query('COPY t FROM STDIN'),
+    'an Execute': Buffer.concat([
+      client.parse('', 'COPY t FROM STDIN'),
+      client.bind('', ''),
+      client.execute(''),
+    ]),
+  };
+  const begun = Buffer.concat([server.parseComplete(), server.bindComplete()]);
+  const failure = server.error('22P02', 'invalid input');
+  const nextIsDecided = async (rig: Rig) => {
+    await ask(rig, client.query('FORBIDDEN'));
+    expect(rig.toServer().toString()).toMatch(refusedWord);
+  };
+
+  test.each(Object.entries(copyBy))(
+    'by %s: nothing is sent on before the server has answered',
+    async (_, copy) => {
+      const rig = startRig();
+      const ahead = Buffer.concat([client.sync(), client.query('SELECT 1')]);
+
+      await ask(rig, copy, ahead);
+
+      expect(rig.toServer().equals(copy)).toBe(true);
+    },
+  );
+
+  test('a Sync that was sent ahead goes no further when the server takes data', async () => {
     const rig = startRig();
-    await ask(
-      rig,
-      Buffer.concat([
-        client.parse('', 'COPY t FROM STDIN'),
-        client.bind('', ''),
-        client.execute(''),
-        client.sync(),
-      ]),
-    );
-    rig.server.write(Buffer.concat([server.parseComplete(), server.bindComplete(), server.copyIn()]));
+    await ask(rig, Buffer.concat([copyBy['an Execute'], client.sync()]));
+    rig.server.write(Buffer.concat([begun, server.copyIn()]));
     await rig.settle();
     await ask(rig, Buffer.concat([client.copyData('1\n'), client.copyDone(), client.sync()]));
     rig.server.write(Buffer.concat([server.commandComplete('COPY 1'), server.ready('I')]));
     await rig.settle();
 
+    const data = Buffer.concat([client.copyData('1\n'), client.copyDone(), client.sync()]);
+    expect(rig.toServer().equals(Buffer.concat([copyBy['an Execute'], data]))).toBe(true);
     // Nothing is under way: a question can be asked at once.
     await ask(rig, client.bind('', 'unknown_name'));
-
     expect(rig.toServer().toString()).toContain('pg_prepared_statements');
+  });
+
+  test('a Sync that was sent ahead goes on when the server takes none', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([copyBy['an Execute'], client.sync()]));
+    rig.server.write(server.error('42P01', 'no such table'));
+    await rig.settle();
+
+    expect(rig.toServer().equals(Buffer.concat([copyBy['an Execute'], client.sync()]))).toBe(true);
+    rig.server.write(server.ready('I'));
+    await rig.settle();
+    await nextIsDecided(rig);
+  });
+
+  test('that fails before it has read the Sync ahead is over at the client’s next Sync', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([copyBy['an Execute'], client.sync()]));
+    rig.server.write(Buffer.concat([begun, server.copyIn(), failure]));
+    await rig.settle();
+    await ask(rig, Buffer.concat([client.copyDone(), client.sync()]));
+    rig.server.write(server.ready('I'));
+    await rig.settle();
+
+    await nextIsDecided(rig);
+    expect(rig.toClient().toString()).not.toContain('C08P01');
+  });
+
+  test('Syncs among the data are not sent on: a COPY that has failed would have them answered', async () => {
+    const rig = startRig();
+    await ask(rig, copyBy['a Query']);
+    rig.server.write(server.copyIn());
+    await rig.settle();
+
+    await ask(rig, Buffer.concat([client.copyData('garbage\n'), client.sync(), client.sync()]));
+
+    expect(rig.toServer().equals(Buffer.concat([copyBy['a Query'], client.copyData('garbage\n')]))).toBe(
+      true,
+    );
+    rig.server.write(Buffer.concat([failure, server.ready('I')]));
+    await rig.settle();
+    await nextIsDecided(rig);
+  });
+
+  test.each([
+    ['a Query', client.query('SELECT 1')],
+    ['a Parse', client.parse('', 'SELECT 1')],
+    ['an Execute', client.execute('')],
+    ['a Close', client.close('S', '')],
+    ['a FunctionCall', client.functionCall()],
+  ])('%s among the data ends the session', async (_, message) => {
+    const rig = startRig();
+    await ask(rig, copyBy['a Query']);
+    rig.server.write(server.copyIn());
+    await rig.settle();
+
+    await ask(rig, message);
+
+    expect(rig.toClient().toString()).toContain('C08P01');
+    expect(rig.toServer().equals(copyBy['a Query'])).toBe(true);
+  });
+
+  test('that was not foreseen ends the session, where something was sent behind it', async () => {
+    const rig = startRig();
+    await ask(rig, Buffer.concat([client.parse('', 'SELECT 1'), client.bind('', ''), client.execute('')]));
+    await ask(rig, client.sync());
+
+    rig.server.write(Buffer.concat([begun, server.copyIn()]));
+    await rig.settle();
+
+    expect(rig.toClient().toString()).toContain('C08P01');
   });
 });
 

@@ -10,7 +10,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 import type { PolicyEngine } from '#lib/policy/engine.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
-import { server as fromServer } from './bytes.ts';
+import { client as fromClient, server as fromServer } from './bytes.ts';
 
 /** What a session wrote down, in order. */
 export type Entry = readonly [kind: string, content: string];
@@ -34,6 +34,8 @@ export interface Rig {
 export interface RigOptions {
   readonly durable?: (then: (failure?: SallyportError) => void) => void;
   readonly serverVersion?: string;
+  /** The server answers COPY by itself. */
+  readonly copies?: boolean;
   /** The journal takes no errors any more. */
   readonly errorsFail?: boolean;
 }
@@ -50,7 +52,14 @@ export function startRig(options: RigOptions = {}): Rig {
     if (chunk.includes('current_schemas')) {
       questions += 1;
       server.write(answer(chunk, '["pg_catalog","public"]'));
-    } else received.server.push(chunk);
+      return;
+    }
+    received.server.push(chunk);
+    if (!options.copies) return;
+    if (chunk.includes('FROM STDIN')) server.write(fromServer.copyIn());
+    if (chunk.includes(fromClient.copyDone())) {
+      server.write(Buffer.concat([fromServer.commandComplete('COPY 1'), fromServer.ready('I')]));
+    }
   });
   client.on('error', () => {});
   server.on('error', () => {});
@@ -85,6 +94,7 @@ export function startRig(options: RigOptions = {}): Rig {
     ]),
     greeting: Buffer.alloc(0),
     cancel: () => Promise.resolve(),
+    reset: () => gatewayServer.destroy(),
   } as unknown as PostgresLeg;
   const hello = { minor: 0, parameters: new Map<string, string>() };
   const relay = new PostgresRelay(connection, hello, leg, gate, {
@@ -150,10 +160,12 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
     effects: {
       settings: text.includes('TOUCHES'),
       prepares: [],
+      copiesIn: /^COPY .* FROM STDIN/.test(text),
       deallocates: [/DEALLOCATES (\w+)/.exec(text)?.[1]].filter(name => name !== undefined),
     },
     literalsMatter: true,
     sessionMatters: false,
+    attributes: [],
     unread: undefined,
   };
   known.set(key, facts);

@@ -1,6 +1,7 @@
 import type { Admission, Gate } from '#gateway/pipeline/gate.ts';
 import type { CommandFacts } from '#lib/command.ts';
 import { SallyportError } from '#lib/errors.ts';
+import { calling } from '#lib/sql/attributes.ts';
 import type { SqlReader } from '#lib/sql/cache.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
 import type { Conversation } from './conversation.ts';
@@ -149,7 +150,7 @@ export class ClientMessages {
     const text = name && !unread ? cString(frame, textStart, frame.length) : undefined;
     if (!name || (!text && !unread)) throw new SallyportError('protocolViolation', 'invalid Parse message');
     const command = text
-      ? this.#read(text)
+      ? this.#read(text, true)
       : unreadCommand(length - headBytes, conversation.reading.searchPath);
     if (!command) return 'hold';
     const verdict = this.#gate.admit(command);
@@ -222,26 +223,43 @@ export class ClientMessages {
    * Reads a text by the session's settings as they are when the server will read it.
    * @returns undefined when the server has to be asked first.
    */
-  #read(text: Buffer): SqlCommand | undefined {
+  #read(text: Buffer, byParse = false): SqlCommand | undefined {
     const conversation = this.#conversation;
     conversation.missing.clear();
     const sql = this.#sql.read(text, conversation.reading);
     const path = conversation.reading.searchPath;
     const needsPath = path === undefined && dependsOnPath(sql);
+    // A pipeline that has begun could not be interrupted by the question any more.
+    const needsFunctions =
+      conversation.functionsAreOld &&
+      (sql.attributes.length > 0 || (byParse && conversation.functions === undefined));
     const needs =
-      needsPath || conversation.missing.size > 0 || (conversation.unsettled && sql.unread !== undefined);
+      needsPath ||
+      needsFunctions ||
+      conversation.missing.size > 0 ||
+      (conversation.unsettled && sql.unread !== undefined);
     if (!needs || this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') {
-      return commandOf(sql, text, path === undefined && !needsPath ? 'any' : path);
+      return commandOf(this.#called(sql), text, path === undefined && !needsPath ? 'any' : path);
     }
     if (needsPath) this.#questions.askSearchPath();
+    if (needsFunctions) this.#questions.askFunctions();
+    if (conversation.missing.size > 0 && conversation.functionsAreOld && !needsFunctions) {
+      this.#questions.askFunctions();
+    }
     for (const name of conversation.missing) {
       this.#questions.askStatement('pg_prepared_statements', name, found => {
-        const read = this.#sql.read(found, conversation.reading);
+        const read = this.#called(this.#sql.read(found, conversation.reading));
         if (isAlone(read)) conversation.setPrepared(name, preparedFacts(read, name));
       });
     }
     this.#questions.start();
     return undefined;
+  }
+
+  /** With what column notation calls; where the server cannot be asked, that is all of it. */
+  #called(sql: SqlFacts): SqlFacts {
+    if (sql.attributes.length === 0) return sql;
+    return calling(sql, this.#conversation.functions ?? new Set(sql.attributes));
   }
 
   /**
@@ -259,10 +277,11 @@ export class ClientMessages {
     if (known && (stands || found.path === 'any' || found.path === reading.searchPath)) return found;
     if (this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') return null;
     if (reading.searchPath === undefined) this.#questions.askSearchPath();
+    if (conversation.functionsAreOld) this.#questions.askFunctions();
     if (found !== 'unsettled') {
       const view = kind === 'statement' ? 'pg_prepared_statements' : 'pg_cursors';
       this.#questions.askStatement(view, name, text => {
-        const read = this.#sql.read(text, reading);
+        const read = this.#called(this.#sql.read(text, reading));
         if (isAlone(read)) statements.learn(kind, name, commandOf(read, text, reading.searchPath));
       });
     }

@@ -5,6 +5,9 @@ import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
 import { Refusals } from './refusal.ts';
 import { Statements } from './statements.ts';
 
+/** How long what the server said of its functions is taken to hold. */
+const maxFunctionsAgeMs = 60_000;
+
 /** So many pipelines may wait for their answers. */
 const maxPipelines = 10_000;
 
@@ -38,6 +41,9 @@ export class Conversation {
   /** `current_schemas(true)`; undefined: not known at this moment. */
   #searchPath: readonly string[] | undefined;
   #lastPath: readonly string[] | undefined;
+  /** Functions of the target that column notation may call, as they were asked for last. */
+  functions: ReadonlySet<string> | undefined;
+  #functionsAt = 0;
   /** The last pipeline in which settings may have changed. */
   #touchedCycle = -1;
   #touchedInTransaction = false;
@@ -79,6 +85,7 @@ export class Conversation {
       this.#touchedCycle = this.sent;
       this.#touchedInTransaction = true;
       this.#searchPath = undefined;
+      if (ddl || opaque || unknownCode) this.functions = undefined;
     }
     const { prepares, deallocates } = facts.effects;
     if (opaque || prepares.length > 0 || deallocates.length > 0 || namesCursors.test(facts.command.verb)) {
@@ -149,6 +156,16 @@ export class Conversation {
     // The same path stays the same object, so that what was read under it can be told by identity.
     if (!this.#lastPath || !isDeepStrictEqual(schemas, this.#lastPath)) this.#lastPath = schemas;
     this.#searchPath = this.#lastPath;
+  }
+
+  setFunctions(names: ReadonlySet<string>): void {
+    this.functions = names;
+    this.#functionsAt = performance.now();
+  }
+
+  /** What others defined in the meantime is not known. */
+  get functionsAreOld(): boolean {
+    return this.functions === undefined || performance.now() - this.#functionsAt > maxFunctionsAgeMs;
   }
 
   setPrepared(name: string, facts: CommandFacts): void {

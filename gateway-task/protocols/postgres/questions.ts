@@ -15,6 +15,17 @@ interface Question {
 
 const searchPathSql = 'pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
 
+/**
+ * Names of functions outside `pg_catalog` that take one argument: `row.f` calls one where there is no such
+ * column. In letters that mean the same in every `client_encoding`, and with operators of `pg_catalog` alone.
+ */
+const functionsSql = `pg_catalog.encode(pg_catalog.convert_to(
+  coalesce(pg_catalog.json_agg(DISTINCT p.proname::pg_catalog.text)::pg_catalog.text, '[]'), 'UTF8'), 'base64')
+  FROM pg_catalog.pg_proc p
+  WHERE p.pronamespace OPERATOR(pg_catalog.<>) '11'::pg_catalog.oid
+    AND p.pronargs OPERATOR(pg_catalog.>=) 1
+    AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1`;
+
 /** What the server answers to a question, in this order and nothing between; a row may be missing. */
 const expected = [
   backend.closeComplete,
@@ -76,6 +87,18 @@ export class Questions {
         // Other letters than ASCII come in the client's encoding: then the path stays unknown.
         if (answer?.every(byte => byte < 0x80))
           this.#conversation.setSearchPath(JSON.parse(answer.toString('utf8')) as string[]);
+      },
+    });
+  }
+
+  /** Asks which functions may be called in the notation of a column. */
+  askFunctions(): void {
+    this.#queue.push({
+      sql: functionsSql,
+      learn: answer => {
+        if (!answer) return;
+        const names = JSON.parse(Buffer.from(answer.toString('latin1'), 'base64').toString()) as string[];
+        this.#conversation.setFunctions(new Set(names));
       },
     });
   }

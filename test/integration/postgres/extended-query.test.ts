@@ -228,6 +228,36 @@ test('a portal of COPY or EXECUTE is decided by the search path of its execution
   wire.end();
 }, 30_000);
 
+test('a function that is called as if it were a column is decided as a function', async () => {
+  await withClient(sut.direct(), client =>
+    client.query(`
+      CREATE OR REPLACE FUNCTION wipe_row(orders) RETURNS int LANGUAGE sql AS 'DELETE FROM payments; SELECT 1';
+      CREATE OR REPLACE FUNCTION wipe(int, int DEFAULT 0) RETURNS int LANGUAGE sql AS 'DELETE FROM payments; SELECT 1'`),
+  );
+  const wire = await signIn();
+
+  const refused = [];
+  for (const text of [
+    'SELECT o.wipe_row FROM orders o LIMIT 1',
+    'SELECT (1).wipe',
+    'WITH w AS (SELECT orders.wipe_row FROM orders LIMIT 1) SELECT * FROM w',
+    'SELECT o.id FROM orders o WHERE (o).wipe_row = 1',
+  ]) {
+    refused.push(codesOf(await wire.query(text)));
+  }
+  const permitted = await wire.query(
+    'SELECT o.id FROM orders o JOIN customers c ON c.id = o.customer_id LIMIT 1',
+  );
+  wire.send(parse('', 'SELECT 1'), bind('', ''), execute(''));
+  wire.send(parse('', 'SELECT o.id FROM orders o ORDER BY o.id LIMIT 1'), bind('', ''), execute(''), sync());
+  const pipelined = await wire.until('Z');
+
+  expect(refused).toEqual([['42501'], ['42501'], ['42501'], ['42501']]);
+  expect(codesOf(permitted)).toEqual([]);
+  expect(rowsOf(pipelined)).toEqual(['1', '1']);
+  wire.end();
+}, 30_000);
+
 test('an unnamed EXECUTE stands for what its name stands for now', async () => {
   const wire = await signIn();
   await wire.query('PREPARE foo AS SELECT id FROM orders WHERE id = 1');

@@ -7,12 +7,12 @@ const refusedWord = /sallyport_refused_[0-9a-f]+_\d+/;
 
 /** Everything a client may say, in an order in which it may say it. */
 const conversation = Buffer.concat([
-  client.query('SELECT 1'),
   client.parse('', 'SELECT $1'),
   client.bind('', '', 'one'),
   client.describe('P', ''),
   client.execute(''),
   client.sync(),
+  client.query('SELECT 1'),
   client.parse('named', 'UPDATE t'),
   client.bind('p', 'named', 'x', 'y'),
   client.execute('p'),
@@ -406,6 +406,27 @@ describe('names', () => {
     await ask(rig, client.query('SELECT 2'));
 
     expect(rig.questions()).toBe(2);
+  });
+
+  test.each([
+    ['a column', 'id', true],
+    ['a function of the server', 'wipe', false],
+  ])('%s in column notation is told from the other by asking', async (_, name, passes) => {
+    const rig = startRig();
+
+    await ask(rig, client.query(`SELECT ATTRIBUTE ${name}`));
+
+    expect(rig.toServer().toString().includes(`ATTRIBUTE ${name}`)).toBe(passes);
+  });
+
+  test('a pipeline knows the server’s functions from its first statement on', async () => {
+    const rig = startRig();
+    const statements = ['SELECT 1', 'SELECT ATTRIBUTE id', 'SELECT ATTRIBUTE wipe'];
+
+    await ask(rig, Buffer.concat([...statements.map(text => client.parse('', text)), client.sync()]));
+
+    const sent = rig.toServer().toString();
+    expect([sent.includes('ATTRIBUTE id'), sent.includes('ATTRIBUTE wipe')]).toEqual([true, false]);
   });
 
   test('a portal that nobody knows is never executed', async () => {

@@ -54,6 +54,10 @@ export function startRig(options: RigOptions = {}): Rig {
       server.write(answer(chunk, '["pg_catalog","public"]'));
       return;
     }
+    if (chunk.includes('pg_catalog.pg_proc')) {
+      server.write(answer(chunk, Buffer.from('["wipe"]').toString('base64')));
+      return;
+    }
     received.server.push(chunk);
     if (!options.copies) return;
     if (chunk.includes('FROM STDIN')) server.write(fromServer.copyIn());
@@ -143,7 +147,10 @@ export function answer(question: Buffer, value: string): Buffer {
 
 const known = new Map<string, SqlFacts>();
 
-/** The first word is the verb; `TOUCHES` says that settings may change, `DEALLOCATES x` that x is no more. */
+/**
+ * The first word is the verb; `TOUCHES` says that settings may change, `DEALLOCATES x` that x is no more,
+ * `ATTRIBUTE x` that x stands in column notation. The server has one function, wipe.
+ */
 function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
   const key = `${path === undefined} ${text}`;
   const found = known.get(key);
@@ -165,7 +172,7 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
     },
     literalsMatter: true,
     sessionMatters: false,
-    attributes: [],
+    attributes: [/ATTRIBUTE (\w+)/.exec(text)?.[1]].filter(name => name !== undefined),
     unread: undefined,
   };
   known.set(key, facts);
@@ -175,7 +182,8 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
 const decisions = new Map<string, Decision>();
 
 function decisionOf(facts: CommandFacts | undefined): Decision {
-  const effect = facts?.verb === 'FORBIDDEN' ? 'deny' : 'allow';
+  const refused = facts?.verb === 'FORBIDDEN' || facts?.operations.some(({ action }) => action === 'postgres:call');
+  const effect = refused ? 'deny' : 'allow';
   const found = decisions.get(effect);
   if (found) return found;
   const decision: Decision = {

@@ -1,5 +1,5 @@
 import { clauseReaders, plainClauses } from '#lib/sql/clauses.ts';
-import { Collector, unreadFacts } from '#lib/sql/collector.ts';
+import { Collector, TooManyNames, unreadFacts } from '#lib/sql/collector.ts';
 import { definitionReaders } from '#lib/sql/definitions.ts';
 import { toUtf8 } from '#lib/sql/encoding.ts';
 import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
@@ -28,6 +28,12 @@ export const limits = {
   words: 30_000,
   /** Nested parentheses. */
   depth: 500,
+  /**
+   * Words and operators in a row (see Rows). No way to nest used up the parser's stack, in any of the grammars,
+   * that took less than twice as much. How deep it goes depends on how far V8 has optimised the parser.
+   */
+  row: 2500,
+  run: 10_000,
 } as const;
 
 const scanner = new Scanner();
@@ -42,7 +48,7 @@ const scanner = new Scanner();
  * names for `calling`, which is told the server's functions.
  *
  * @param text the exact bytes, without the NUL that ends them on the wire
- * @throws SallyportError `unsupported` for a major version that is not known; nothing for any text
+ * @throws SallyportError `unsupported` for a major version that is not known, `tooMany` while there is no parser
  */
 export function analyze(text: Uint8Array, context: ReadingContext): SqlFacts {
   const grammar = grammarOf(context.major);
@@ -53,6 +59,7 @@ export function analyze(text: Uint8Array, context: ReadingContext): SqlFacts {
   if (scanner.tokens > limits.tokens || scanner.words > limits.words) {
     return unreadFacts('the text has too many words to be read');
   }
+  if (scanner.rows.longest > limits.row || scanner.rows.longestRun > limits.run) return tooComplex();
   if (scanner.depth > limits.depth) return unreadFacts('the text nests too deeply to be read');
   if (scanner.plainBackslash && context.standardConformingStrings !== true) {
     return unreadFacts('a backslash in a string is read in two ways when standard_conforming_strings is off');
@@ -63,8 +70,13 @@ export function analyze(text: Uint8Array, context: ReadingContext): SqlFacts {
 
   const outcome = grammar.parse(utf8);
   if (outcome.kind === 'syntax') return unreadFacts(outcome.message);
-  if (outcome.kind === 'exhausted') return unreadFacts('the text is too complex to be read');
+  // Not to be kept: what was too much may have been the machine's fault.
+  if (outcome.kind === 'exhausted') return { ...tooComplex(), sessionMatters: true };
   return read(fields(outcome.tree as Json), context);
+}
+
+function tooComplex(): SqlFacts {
+  return unreadFacts('the text is too complex to be read');
 }
 
 function read(tree: Fields, context: ReadingContext): SqlFacts {
@@ -78,6 +90,7 @@ function read(tree: Fields, context: ReadingContext): SqlFacts {
       walker.statement(statement);
     }
   } catch (error) {
+    if (error instanceof TooManyNames) return unreadFacts('the text names too many objects to be read');
     if (error instanceof TooDeep) return unreadFacts('the text nests too deeply to be read');
     throw error;
   }

@@ -3,14 +3,16 @@ import { catalogFunctions, volatileFunctions } from '#lib/sql/catalog-functions.
 /**
  * What PostgreSQL's own functions and operators do besides giving a value.
  *
- * `call`: it writes (a sequence, a large object). `text`: it runs SQL that is data to the caller. `tables`: it
- * reads tables that the text does not name. `settings`: set_config. The others are operations of their own.
+ * `call`: it writes (a sequence, a large object). `text`: it runs SQL that is data to the caller. `select`: it
+ * shows what a view of the server's activity shows. `settings`: set_config. The others are operations of their
+ * own.
  */
 export type FunctionEffect =
   | 'none'
   | 'call'
   | 'text'
   | 'settings'
+  | 'select'
   | 'admin'
   | 'server-file'
   | 'maintenance'
@@ -34,6 +36,7 @@ const effects: Readonly<Record<Exclude<FunctionEffect, 'none'>, readonly Pattern
     'ts_rewrite',
     'plpgsql_inline_handler',
   ],
+  select: ['pg_stat_get_*', 'pg_cursor', 'pg_prepared_statement'],
   'server-file': [
     'lo_import',
     'lo_export',
@@ -122,7 +125,6 @@ const harmless: readonly Pattern[] = [
   'pg_sleep*',
   'pg_stat_clear_snapshot',
   'pg_stat_force_next_flush',
-  'pg_stat_get_*',
   'pg_stat_have_stats',
   'pg_table_size',
   'pg_tablespace_size',

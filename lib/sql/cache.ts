@@ -61,7 +61,7 @@ export class SqlReader {
 
   /**
    * @param text the exact bytes, without the NUL that ends them on the wire
-   * @throws SallyportError `unsupported` for a major version that is not known; nothing for any text
+   * @throws SallyportError `unsupported` for a major version that is not known, `tooMany` while there is no parser
    */
   read(text: Uint8Array, context: ReadingContext): SqlFacts {
     const settings = this.#settingsOf(context);

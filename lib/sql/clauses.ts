@@ -1,12 +1,12 @@
 import { fields, list, stringOf, text } from '#lib/sql/tree.ts';
-import { type NodeReader, withScope } from '#lib/sql/walker.ts';
+import { inSight, type NodeReader, withScope } from '#lib/sql/walker.ts';
 
 /** Parts of statements. */
 
 /** Clauses that say more than what is in them. */
 export const clauseReaders: Readonly<Record<string, NodeReader>> = {
   RangeVar(walker, body, scope) {
-    if (text(body['schemaname']) === '' && scope.ctes.has(text(body['relname']))) return;
+    if (text(body['schemaname']) === '' && inSight(scope.ctes, text(body['relname']))) return;
     const names = walker.relation(body);
     for (const action of scope.actions) walker.collector.add(action, names);
   },
@@ -42,12 +42,27 @@ export const clauseReaders: Readonly<Record<string, NodeReader>> = {
 
   A_Expr(walker, body, scope) {
     // The grammar names these itself: BETWEEN, NOT BETWEEN SYMMETRIC, …
-    if (!text(body['kind']).includes('BETWEEN')) walker.operator(body['name']);
+    const kind = text(body['kind']);
+    if (!kind.includes('BETWEEN')) walker.operator(body['name']);
+    else for (const name of kind.includes('NOT') ? ['<', '>'] : ['>=', '<=']) walker.operatorNamed([name]);
     walker.fields('A_Expr', body, scope, ['name']);
+  },
+
+  /** `CASE x WHEN y` compares. */
+  CaseExpr(walker, body, scope) {
+    if (body['arg'] !== undefined) walker.operatorNamed(['=']);
+    walker.fields('CaseExpr', body, scope);
+  },
+
+  JoinExpr(walker, body, scope) {
+    if (body['isNatural'] === true || list(body['usingClause']).length > 0) walker.operatorNamed(['=']);
+    walker.fields('JoinExpr', body, scope);
   },
 
   SubLink(walker, body, scope) {
     walker.operator(body['operName']);
+    // `x IN (SELECT …)` compares.
+    if (body['testexpr'] !== undefined && body['operName'] === undefined) walker.operatorNamed(['=']);
     walker.fields('SubLink', body, scope, ['operName']);
   },
 
@@ -72,9 +87,9 @@ export const clauseReaders: Readonly<Record<string, NodeReader>> = {
 export const plainClauses: ReadonlySet<string> = new Set(
   `
 A_ArrayExpr A_Indices A_Star ATAlterConstraint AccessPriv Alias AlterTableCmd BitString
-BoolExpr Boolean BooleanTest CTECycleClause CTESearchClause CaseExpr CaseWhen CoalesceExpr CollateClause
+BoolExpr Boolean BooleanTest CTECycleClause CTESearchClause CaseWhen CoalesceExpr CollateClause
 ColumnDef Constraint CreateOpClassItem CurrentOfExpr DefElem Float FunctionParameter GroupingFunc
-GroupingSet IndexElem InferClause Integer JoinExpr JsonAggConstructor JsonArgument JsonArrayAgg
+GroupingSet IndexElem InferClause Integer JsonAggConstructor JsonArgument JsonArrayAgg
 JsonArrayConstructor JsonArrayQueryConstructor JsonBehavior JsonFormat JsonFuncExpr JsonIsPredicate
 JsonKeyValue JsonObjectAgg JsonObjectConstructor JsonOutput JsonParseExpr JsonReturning JsonScalarExpr
 JsonSerializeExpr JsonTable JsonTableColumn JsonTablePathSpec JsonValueExpr List LockingClause

@@ -37,7 +37,7 @@ export function mayChangeSettings({ operations, risk }: CommandFacts): boolean {
  * each schema of the path, each time it is written.
  */
 export const maxNames = 1000;
-export const maxLookedAt = 100_000;
+export const maxLookedAt = 200_000;
 
 export class TooManyNames extends Error {}
 

@@ -12,7 +12,7 @@ export type Outcome =
   | { readonly kind: 'tree'; readonly tree: unknown }
   /** The server would refuse the text as well. */
   | { readonly kind: 'syntax'; readonly message: string }
-  /** The parser gave up, or is being replaced after it did. Says nothing of the text. */
+  /** The parser gave up. Says nothing of the text. */
   | { readonly kind: 'exhausted' };
 
 export const majors = [13, 14, 15, 16, 17, 18] as const;
@@ -70,14 +70,17 @@ export class Grammar {
     return grammar;
   }
 
-  /** @param text UTF-8, at most a few MiB, without NUL. */
+  /**
+   * @param text UTF-8, at most a few MiB, without NUL.
+   * @throws SallyportError `tooMany` while the parser is being replaced and there is no other
+   */
   parse(text: Uint8Array): Outcome {
     // Up to 17 libpg_query's wrapper takes an empty text for an error.
     if (text.length === 0) return { kind: 'tree', tree: { stmts: [] } };
     const instance = this.#instances[0];
     if (instance === undefined) {
       this.#refill();
-      return { kind: 'exhausted' };
+      throw new SallyportError('tooMany', 'the parser of SQL is being replaced: try again in a moment');
     }
     let outcome: Outcome;
     try {
@@ -87,7 +90,8 @@ export class Grammar {
       this.#replace();
       return { kind: 'exhausted' };
     }
-    if (instance.HEAPU8.length > this.#firstBytes) this.#replace();
+    // One that has only grown serves until there is another.
+    if (instance.HEAPU8.length > this.#firstBytes && this.#instances.length > 1) this.#replace();
     return outcome;
   }
 
@@ -99,7 +103,7 @@ export class Grammar {
 
   #refilling: Promise<void> | undefined;
 
-  /** Makes what is missing. Where there is no memory for it, texts are `exhausted`, and each tries again. */
+  /** Makes what is missing. Where there is no memory for it, each text without an instance tries again. */
   #refill(): void {
     this.#refilling ??= this.#add()
       .catch(() => 0)

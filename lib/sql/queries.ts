@@ -58,7 +58,12 @@ export const queryReaders: Readonly<Record<string, NodeReader>> = {
 
   InsertStmt(walker, body, scope) {
     const conflict = fields(body['onConflictClause']);
-    target(walker, body, conflict['action'] === 'ONCONFLICT_UPDATE' ? ['insert', 'update'] : ['insert']);
+    const updates = conflict['action'] === 'ONCONFLICT_UPDATE';
+    target(walker, body, updates ? ['insert', 'update'] : ['insert']);
+    // A query may give every row that there is.
+    const query = nodeOf(body['selectStmt'], 'SelectStmt');
+    const givesAny = query !== undefined && list(query['valuesLists']).length === 0;
+    if (updates && givesAny && !narrows(conflict['whereClause'])) walker.collector.noWhere = true;
     walker.fields('InsertStmt', body, scopeOf(walker, body, scope, ['select']), ['withClause', 'relation']);
   },
 

@@ -1,3 +1,5 @@
+import { Rows } from '#lib/sql/rows.ts';
+
 /**
  * A byte lexer of PostgreSQL's text (its rules: src/backend/parser/scan.l). One pass gives
  *
@@ -69,6 +71,7 @@ for (const [characters, value] of [
 const newline = 10;
 const carriageReturn = 13;
 const quote = 39;
+const plus = 43;
 const backslash = 92;
 /** How the inside of quotes is read: `''` for a quote; backslashes as well; neither. */
 const plain = 0;
@@ -98,6 +101,8 @@ export class Scanner {
   words = 0;
   /** Deepest nesting of parentheses and brackets. */
   depth = 0;
+  /** How deep the tree may be. */
+  readonly rows = new Rows();
 
   #text: Uint8Array = Buffer.alloc(0);
 
@@ -123,6 +128,10 @@ export class Scanner {
     let high = 0;
     let skipped = 0;
     let at = 0;
+    /** Behind the last character of an operator. */
+    let operator = -1;
+    const rows = this.rows;
+    rows.clear();
     while (at < length) {
       const byte = text[at] as number;
       switch (kindOf[byte]) {
@@ -149,6 +158,7 @@ export class Scanner {
           }
           tokens += 1;
           words += 1;
+          const start = at;
           let one = byte;
           do {
             high |= one;
@@ -156,6 +166,8 @@ export class Scanner {
             at += 1;
             one = text[at] as number;
           } while (goesOn[one] === 1 && at < length);
+          if (at - start <= 4 && joins(text, start, at)) rows.join();
+          else rows.word();
           break;
         }
         case kind.space:
@@ -191,6 +203,7 @@ export class Scanner {
         case kind.doubleQuote: {
           tokens += 1;
           words += 1;
+          rows.word();
           const stop = this.#skipQuotedIdentifier(at + 1);
           for (; at < stop; at += 1) {
             high |= text[at] as number;
@@ -221,6 +234,7 @@ export class Scanner {
         case kind.open:
           tokens += 1;
           depth += 1;
+          rows.open();
           if (depth > deepest) deepest = depth;
           out[to++] = byte;
           at += 1;
@@ -228,10 +242,12 @@ export class Scanner {
         case kind.close:
           tokens += 1;
           depth -= 1;
+          rows.close();
           out[to++] = byte;
           at += 1;
           break;
         case kind.separator:
+          rows.separate();
           tokens += 1;
           out[to++] = byte;
           at += 1;
@@ -245,10 +261,13 @@ export class Scanner {
             }
             break;
           }
+          // `+-+-` may be one operator or four, of which each takes a level.
+          rows.word();
           words += 1;
           tokens += 1;
           out[to++] = byte;
           at += 1;
+          operator = at;
           break;
         case kind.slash:
           if (text[at + 1] === 42) {
@@ -256,10 +275,12 @@ export class Scanner {
             at = this.#skipBlockComment(at + 2);
             break;
           }
+          if (operator !== at) rows.word();
           words += 1;
           tokens += 1;
           out[to++] = byte;
           at += 1;
+          operator = at;
           break;
         case kind.control:
           this.sure = false;
@@ -268,12 +289,15 @@ export class Scanner {
           at += 1;
           break;
         default:
+          if (operator !== at || byte === plus) rows.word();
           words += 1;
           tokens += 1;
           out[to++] = byte;
           at += 1;
+          operator = at;
       }
     }
+    rows.separate();
     this.end = to;
     this.tokens = tokens;
     this.words = words;
@@ -459,6 +483,17 @@ export class Scanner {
 }
 
 const empty = Buffer.alloc(0);
+
+/** Whether the word is AND, OR or WHEN. */
+function joins(text: Uint8Array, start: number, end: number): boolean {
+  const first = (text[start] as number) | 32;
+  const second = (text[start + 1] as number) | 32;
+  if (end - start === 2) return first === 111 && second === 114;
+  const third = (text[start + 2] as number) | 32;
+  if (end - start === 3) return first === 97 && second === 110 && third === 100;
+  const fourth = (text[start + 3] as number) | 32;
+  return end - start === 4 && first === 119 && second === 104 && third === 101 && fourth === 110;
+}
 
 function isStringPrefix(byte: number): boolean {
   const lower = byte | 32;

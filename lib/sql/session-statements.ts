@@ -1,3 +1,4 @@
+import { maxNames, TooManyNames } from '#lib/sql/collector.ts';
 import { quoteName, type SearchPath } from '#lib/sql/names.ts';
 import { forget } from '#lib/sql/queries.ts';
 import { applySetting } from '#lib/sql/session-settings.ts';
@@ -119,7 +120,12 @@ function pathAfter(walker: Walker, body: Fields, args: readonly Json[]): SearchP
     if (name === undefined || name === '$user') return undefined;
     if (name !== '') names.push(name);
   }
+  // No name could be looked up in all of them.
+  if (names.length > maxNames) throw new TooManyNames();
   const path = names.includes('pg_catalog') ? names : ['pg_catalog', ...names];
   if (body['is_local'] !== true) return path;
-  return walker.searchPath === undefined ? undefined : [...path, ...walker.searchPath];
+  const before = walker.searchPath;
+  if (before === undefined) return undefined;
+  if (path.length + before.length > maxNames) throw new TooManyNames();
+  return [...path, ...before];
 }

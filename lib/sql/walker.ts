@@ -33,13 +33,24 @@ import {
 /** What a node means depends on what it stands in. */
 export interface Scope {
   /** Names of common table expressions in sight: no objects. */
-  readonly ctes: ReadonlySet<string>;
+  readonly ctes: CteNames | undefined;
   /** What is done to a table that is named here. */
   readonly actions: readonly Action[];
 }
 
+/** Names of one WITH, and of those around it. */
+export interface CteNames {
+  readonly names: ReadonlySet<string>;
+  readonly outer: CteNames | undefined;
+}
+
+export function inSight(ctes: CteNames | undefined, name: string): boolean {
+  for (let one = ctes; one !== undefined; one = one.outer) if (one.names.has(name)) return true;
+  return false;
+}
+
 /** Where a statement begins. */
-export const topScope: Scope = { ctes: new Set(), actions: ['select'] };
+export const topScope: Scope = { ctes: undefined, actions: ['select'] };
 
 /** What a type of node says. A reader deals with all fields of its node. */
 export type NodeReader = (walker: Walker, body: Fields, scope: Scope) => void;
@@ -99,7 +110,7 @@ export class Walker {
   /** Walks with a collector of its own, which is given back. */
   apart(walk: () => void): Collector {
     const outer = this.collector;
-    const inner = new Collector();
+    const inner = new Collector(outer);
     this.collector = inner;
     walk();
     this.collector = outer;
@@ -167,6 +178,7 @@ export class Walker {
 
   resolved(names: readonly string[]): readonly string[] {
     if (this.searchPath === undefined) this.collector.unknown();
+    this.collector.lookAt(this.searchPath?.length ?? 1);
     return names;
   }
 
@@ -190,7 +202,11 @@ export class Walker {
 
   operator(value: Json | undefined): void {
     const parts = nameParts(value);
-    if (parts === undefined) return;
+    if (parts !== undefined) this.operatorNamed(parts);
+  }
+
+  /** @param parts also of those that a construct takes by name, without writing them: `=` in JOIN … USING */
+  operatorNamed(parts: readonly string[]): void {
     const builtin = this.builtinName(parts);
     if (builtin !== undefined && isBuiltinOperator(builtin)) return;
     this.collector.function(parts.join('.'));
@@ -255,13 +271,13 @@ export class Walker {
  */
 export function withScope(walker: Walker, clause: Fields, scope: Scope): Scope {
   const ctes = list(clause['ctes']).map(cte => fields(tagged(cte)?.body));
-  const all = new Set([...scope.ctes, ...ctes.map(cte => text(cte['ctename']))]);
   const recursive = clause['recursive'] === true;
-  const seen = new Set(recursive ? all : scope.ctes);
+  const names = new Set(recursive ? ctes.map(cte => text(cte['ctename'])) : []);
+  const inner = { ...scope, ctes: { names, outer: scope.ctes } };
   for (const cte of ctes) {
     // What is walked below looks at the set before the next name joins it.
-    walker.fields('CommonTableExpr', cte, { ...scope, ctes: seen });
-    seen.add(text(cte['ctename']));
+    walker.fields('CommonTableExpr', cte, inner);
+    names.add(text(cte['ctename']));
   }
-  return { ...scope, ctes: all };
+  return inner;
 }

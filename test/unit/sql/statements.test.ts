@@ -14,7 +14,13 @@ type Row = readonly [
 const unread = 'unknown | writes ddl noWhere opaque unknownCode settings';
 const unknown = 'unknown | writes ddl noWhere opaque settings';
 const block = 'do | writes ddl noWhere opaque unknownCode settings';
+const evil = { context: { searchPath: ['evil', 'pg_catalog'] } };
 const scsOff = { context: { standardConformingStrings: false } };
+
+const list = (count: number, item: (i: number) => string, by = ',') =>
+  Array.from({ length: count }, (_, i) => item(i)).join(by);
+const sorted = (count: number, item: (i: number) => string) =>
+  list(count, item, ' ').split(' ').sort().join(' ');
 
 const suites: Readonly<Record<string, readonly Row[]>> = {
   'what only reads': [
@@ -454,6 +460,78 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
     ],
   ],
 
+  'functions that show what views of statistics show': [
+    ['SELECT query FROM pg_stat_get_activity(NULL)', 'select pg_catalog.pg_stat_get_activity |'],
+    ['SELECT (1).pg_stat_get_backend_activity', 'select pg_catalog.pg_stat_get_backend_activity |'],
+    [
+      "SELECT * FROM pg_catalog.pg_stat_get_progress_info('VACUUM'), t",
+      'select pg_catalog.pg_stat_get_progress_info public.t |',
+    ],
+    ['SELECT * FROM pg_stat_get_wal_receiver()', 'select pg_catalog.pg_stat_get_wal_receiver |'],
+    [
+      'SELECT * FROM pg_cursor(), pg_prepared_statement()',
+      'select pg_catalog.pg_cursor pg_catalog.pg_prepared_statement |',
+    ],
+    ['SELECT * FROM pg_show_all_settings()', 'select |'],
+    ['SELECT pg_stat_reset()', 'admin pg_catalog.pg_stat_reset | writes'],
+  ],
+
+  upserts: [
+    [
+      'INSERT INTO t SELECT * FROM t ON CONFLICT (id) DO UPDATE SET a = 1',
+      'insert public.t, select public.t, update public.t | writes noWhere',
+    ],
+    [
+      'INSERT INTO t TABLE u ON CONFLICT (id) DO UPDATE SET a = 1 WHERE true',
+      'insert public.t, select public.u, update public.t | writes noWhere',
+    ],
+    [
+      'INSERT INTO t SELECT * FROM u ON CONFLICT (id) WHERE x DO UPDATE SET a = 1',
+      'insert public.t, select public.u, update public.t | writes noWhere',
+    ],
+    [
+      'INSERT INTO t VALUES (1) UNION SELECT 2 ON CONFLICT (id) DO UPDATE SET a = 1',
+      'insert public.t, update public.t | writes noWhere',
+    ],
+    [
+      'INSERT INTO t SELECT * FROM u ON CONFLICT (id) DO UPDATE SET a = 1 WHERE t.b = 2',
+      'insert public.t, select public.u, update public.t | writes',
+    ],
+    ['INSERT INTO t SELECT * FROM u ON CONFLICT DO NOTHING', 'insert public.t, select public.u | writes'],
+    [
+      'INSERT INTO t VALUES (1), (2) ON CONFLICT (id) DO UPDATE SET a = 1',
+      'insert public.t, update public.t | writes',
+    ],
+    [
+      'INSERT INTO t DEFAULT VALUES ON CONFLICT (id) DO UPDATE SET a = 1',
+      'insert public.t, update public.t | writes',
+    ],
+  ],
+
+  'operators that are not written': [
+    ['SELECT 1 BETWEEN 2 AND 3', 'call evil.<= evil.>= | writes unknownCode settings', evil],
+    ['SELECT 1 NOT BETWEEN SYMMETRIC 2 AND 3', 'call evil.< evil.> | writes unknownCode settings', evil],
+    ['SELECT CASE 1 WHEN 2 THEN 3 END', 'call evil.= | writes unknownCode settings', evil],
+    ['SELECT CASE WHEN true THEN 3 END', 'select |', evil],
+    [
+      'SELECT 1 FROM a JOIN b USING (c)',
+      'call evil.=, select evil.a evil.b | writes unknownCode settings',
+      evil,
+    ],
+    [
+      'SELECT 1 FROM a NATURAL JOIN b',
+      'call evil.=, select evil.a evil.b | writes unknownCode settings',
+      evil,
+    ],
+    ['SELECT 1 FROM a CROSS JOIN b', 'select evil.a evil.b |', evil],
+    ['SELECT 1 IN (SELECT 2)', 'call evil.= | writes unknownCode settings', evil],
+    ['SELECT EXISTS (SELECT 2), ARRAY(SELECT 1)', 'select |', evil],
+    [
+      'SELECT 1 BETWEEN 2 AND 3, CASE 1 WHEN 2 THEN 3 END, 1 IN (SELECT 2) FROM a JOIN b USING (c)',
+      'select public.a public.b |',
+    ],
+  ],
+
   'functions that are called in column notation': [
     ["SELECT ('select 1'::text).ts_stat", unknown],
     ['SELECT t.query_to_xml, x FROM t', `select public.t, ${unknown}`],
@@ -537,6 +615,33 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
     [Buffer.from('SELECT 1\0; DELETE FROM t'), unread],
   ],
 
+  'names without end': [
+    [`SELECT 1 FROM ${list(900, i => `t${i}`)}`, `select ${sorted(900, i => `public.t${i}`)} |`],
+    [`SELECT 1 FROM ${list(1001, i => `t${i}`)}`, unread],
+    [`SELECT ${list(1001, i => `f${i}()`)}`, unread],
+    [`SELECT ${list(1001, i => `t.a${i}`)} FROM t`, unread],
+    [`SELECT 1 FROM ${list(14_000, i => `t${i}`)}`, unread],
+    [`SET search_path = ${list(150, i => `s${i}`)}; SELECT 1 FROM ${list(150, i => `t${i}`)}`, unread],
+    [`SET search_path = ${list(2000, i => `s${i}`)}; SELECT 1 FROM ${list(2000, i => `t${i}`)}`, unread],
+    [`SET search_path = ${list(900, i => `s${i}`)}; ${'TABLE t; '.repeat(5000)}`, unread],
+    [`SET search_path = ${list(15_000, i => `pg_temp${i}`)}; SELECT 1 FROM ${list(5000, () => 't')}`, unread],
+    ['SET LOCAL search_path = a; '.repeat(5000), unread],
+    [`SET search_path = ${list(900, i => `s${i}`)}; GRANT SELECT ON ${list(5000, () => 't')} TO x`, unread],
+    [
+      `${list(20, i => `PREPARE p${i} AS SELECT 1 FROM ${list(900, j => `t${j}`)}`, ';')};${list(3000, i => `EXECUTE p${i % 20}`, ';')}`,
+      `select ${sorted(900, i => `public.t${i}`)} |`,
+    ],
+    [
+      `WITH ${list(3700, i => `a${i} AS (SELECT 1)`)} SELECT ${list(3700, () => '(WITH b AS (SELECT 1) SELECT 1)')}`,
+      'select |',
+    ],
+    [
+      `${'WITH a AS (SELECT 1) SELECT * FROM ('.repeat(200)}SELECT 1 FROM a, t${') x'.repeat(200)}`,
+      'select public.t |',
+    ],
+    ['TABLE t;'.repeat(9000), 'select public.t |'],
+  ],
+
   'what cannot be read': [
     ['SELEC 1', unread],
     ['DELETE FROM', unread],
@@ -563,7 +668,12 @@ describe.each(majors)('PostgreSQL %i', major => {
         if (major < (more.since ?? 0)) continue;
         const bytes = Buffer.from(text);
         test(bytes.toString('latin1').slice(0, 120), () => {
-          expect(inShort(analyze(bytes, reading({ ...more.context, major })))).toBe(facts);
+          const start = performance.now();
+          const read = analyze(bytes, reading({ ...more.context, major }));
+          const took = performance.now() - start;
+          expect(inShort(read)).toBe(facts);
+          // Some 100 ms at worst, on an idle machine.
+          expect(took).toBeLessThan(2000);
         });
       }
     });

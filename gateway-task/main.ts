@@ -18,13 +18,15 @@ try {
   process.exit(1);
 }
 
-let asked = false;
+let asked = 0;
 const stop = (signal: string): void => {
-  if (asked) {
-    log.warn({ signal }, 'told twice: ending at once');
-    process.exit(1);
+  asked += 1;
+  if (asked === 2) {
+    log.warn({ signal }, 'told twice: ending sessions at once');
+    task.hurry();
   }
-  asked = true;
+  if (asked > 2) process.exit(1);
+  if (asked > 1) return;
   log.info({ signal, sessions: task.sessions }, 'draining: no new sessions, statements in flight may finish');
   setTimeout(() => {
     log.error('could not end in time');

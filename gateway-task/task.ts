@@ -42,6 +42,7 @@ export class GatewayTask {
   #shipper: ShipperProcess | undefined;
   #health: Server | undefined;
   #draining = false;
+  #hurried = false;
   #leased = false;
 
   constructor(config: GatewayConfig, log: Logger) {
@@ -140,7 +141,7 @@ export class GatewayTask {
     });
     this.#registry.drain(reason);
     const deadline = Date.now() + drainMs;
-    while (this.#registry.size > 0 && Date.now() < deadline) await sleep(50);
+    while (this.#registry.size > 0 && Date.now() < deadline && !this.#hurried) await sleep(50);
     this.#registry.endAll(reason);
     const hardDeadline = Date.now() + 5_000;
     while (this.#registry.size > 0 && Date.now() < hardDeadline) await sleep(50);
@@ -155,6 +156,11 @@ export class GatewayTask {
     await this.#shipper?.finish();
     this.#health?.close();
     this.#log.info('ended');
+  }
+
+  /** Statements in flight are not waited for any more. */
+  hurry(): void {
+    this.#hurried = true;
   }
 
   #notReady(): string[] {

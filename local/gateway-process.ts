@@ -74,7 +74,7 @@ export class GatewayProcess {
 
   /** Asks it to end, and insists after some seconds. */
   async stop(): Promise<void> {
-    // The second signal ends it at once, by its own rule; SIGKILL comes after that.
+    // The second signal ends its sessions, by its own rule; SIGKILL comes after that.
     await this.#child?.stop(['SIGTERM', 'SIGTERM'], stopWaitMs);
   }
 

@@ -78,6 +78,12 @@ describe('in the sample shop', () => {
     ['agent of a dba', 'TABLE payments', 'agents-no-card-data'],
     ['agent of a dba', 'SELECT * FROM archive.payments', 'agents-no-card-data'],
     ['dba', 'SELECT * FROM payments', 'yes'],
+    ['agent', 'SELECT query FROM pg_stat_activity', 'agents-no-statistics'],
+    ['agent', 'SELECT query FROM pg_stat_get_activity(NULL)', 'agents-no-statistics'],
+    ['agent', 'SELECT (1).pg_stat_get_backend_activity', 'agents-no-statistics'],
+    ['agent', 'SELECT * FROM pg_prepared_statement(), pg_cursor()', 'agents-no-statistics'],
+    ['agent', 'SELECT name FROM pg_show_all_settings()', 'yes'],
+    ['dev', 'SELECT query FROM pg_stat_get_activity(NULL)', 'yes'],
     // Writing.
     ['dev', "UPDATE orders SET status = 'paid' WHERE id = 42", 'yes'],
     [

@@ -47,4 +47,6 @@ export interface Command {
   readonly bytes: number;
   /** Why the text could not be read, for the person who sent it. May quote the text. */
   readonly unreadable?: string | undefined;
+  /** It is no text of the protocol's language, and the target would say so: the character where, from 1; 0: unknown. */
+  readonly syntaxErrorAt?: number | undefined;
 }

@@ -14,6 +14,8 @@ export interface ErrorRow {
 export const errorTable = {
   /** A command that policy does not permit. */
   denied: { postgres: '42501', log: 'info', endsSession: false },
+  /** A command that is no command of its language. */
+  syntax: { postgres: '42601', log: 'debug', endsSession: false },
   /** A command the gateway cannot read or does not know. */
   unsupported: { postgres: '0A000', log: 'info', endsSession: false },
   /** No credential, or one that does not hold. */
@@ -51,6 +53,8 @@ export interface ErrorDetails {
   readonly detail?: string;
   /** What to do next, in words that can be followed. */
   readonly hint?: string;
+  /** Where in the command it is: the character, from 1. */
+  readonly position?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -60,11 +64,13 @@ export class SallyportError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
   readonly hint: string | undefined;
+  readonly position: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.detail = details.detail;
     this.hint = details.hint;
+    this.position = details.position;
   }
 }

@@ -214,6 +214,12 @@ export class Gate {
 /** What stands against a command, in words for the person who sent it. */
 function refusalOf(decision: Decision, command: Command): SallyportError | undefined {
   const { verb } = command.facts;
+  if (decision.effect === 'deny' && command.syntaxErrorAt !== undefined) {
+    // In the target's words: who mistypes has not met a policy.
+    return new SallyportError('syntax', `${command.unreadable}`, {
+      position: command.syntaxErrorAt || undefined,
+    });
+  }
   if (decision.effect === 'deny' && command.unreadable !== undefined) {
     return new SallyportError('denied', `${command.unreadable}`, {
       detail: `Sallyport cannot read this text, and what cannot be read is refused (${decision.policies.join(', ') || 'no policy permits it'}).`,

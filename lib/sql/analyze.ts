@@ -69,7 +69,7 @@ export function analyze(text: Uint8Array, context: ReadingContext): SqlFacts {
     return unreadFacts('the text is not sure to be read as the server reads it: encoding');
 
   const outcome = grammar.parse(utf8);
-  if (outcome.kind === 'syntax') return unreadFacts(outcome.message);
+  if (outcome.kind === 'syntax') return { ...unreadFacts(outcome.message), syntaxErrorAt: outcome.position };
   // Not to be kept: what was too much may have been the machine's fault.
   if (outcome.kind === 'exhausted') return { ...tooComplex(), sessionMatters: true };
   return read(fields(outcome.tree as Json), context);

@@ -37,6 +37,8 @@ export interface SqlFacts {
   readonly attributes: readonly string[];
   /** Why the text could not be read, for the client; undefined when it was. May quote the text. */
   readonly unread: string | undefined;
+  /** The server would find this syntax error, too: the character where, from 1; 0: it does not say. */
+  readonly syntaxErrorAt?: number;
 }
 
 /** What the server's state makes of a text. Everything here can change how the same bytes are read. */

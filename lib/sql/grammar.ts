@@ -10,8 +10,8 @@ import { wasmFile } from '#lib/sql/wasm-file.ts';
 export type Outcome =
   /** libpg_query's tree of the text: `{ stmts: [{ stmt: { SelectStmt: … } }] }`. */
   | { readonly kind: 'tree'; readonly tree: unknown }
-  /** The server would refuse the text as well. */
-  | { readonly kind: 'syntax'; readonly message: string }
+  /** The server would refuse the text as well, in these words. `position`: the character, from 1; 0: none. */
+  | { readonly kind: 'syntax'; readonly message: string; readonly position: number }
   /** The parser gave up. Says nothing of the text. */
   | { readonly kind: 'exhausted' };
 
@@ -125,6 +125,9 @@ export class Grammar {
   }
 }
 
+/** `PgQueryError`: message, function, file (pointers), line, position. */
+const cursorPositionAt = 4;
+
 function parseWith(instance: LibPgQueryModule, text: Uint8Array): Outcome {
   const query = instance._malloc(text.length + 1);
   if (query === 0) throw new RangeError('no memory for the text');
@@ -137,7 +140,9 @@ function parseWith(instance: LibPgQueryModule, text: Uint8Array): Outcome {
   const error = words[(result + 8) >> 2] as number;
   let outcome: Outcome;
   if (error !== 0) {
-    outcome = { kind: 'syntax', message: cString(instance, words[error >> 2] as number) };
+    const at = error >> 2;
+    const message = cString(instance, words[at] as number);
+    outcome = { kind: 'syntax', message, position: words[at + cursorPositionAt] as number };
   } else {
     outcome = { kind: 'tree', tree: JSON.parse(cString(instance, words[result >> 2] as number)) };
   }

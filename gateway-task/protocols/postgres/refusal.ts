@@ -79,5 +79,6 @@ export function errorFrame(reason: SallyportError, severity: 'ERROR' | 'FATAL'):
     message: reason.message,
     detail: reason.detail,
     hint: reason.hint,
+    position: reason.position?.toString(),
   });
 }

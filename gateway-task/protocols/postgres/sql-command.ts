@@ -22,6 +22,7 @@ export function commandOf(sql: SqlFacts, text: Buffer, path: SqlCommand['path'])
     digest: hash('sha256', text, 'hex'),
     bytes: text.length,
     unreadable: sql.unread,
+    syntaxErrorAt: sql.syntaxErrorAt,
   };
 }
 

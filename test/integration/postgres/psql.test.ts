@@ -33,6 +33,18 @@ describe.each([
     expect(end.stdout.slice(0, 2)).toBe(target === 'shop' ? '18' : '15');
   });
 
+  test.each(['SELECT * FORM orders', "SELECT 'ünïcode', FROM orders", 'SELECT 1 +'])(
+    'a syntax error is told as the server tells it: %s',
+    async text => {
+      const through = await psql(sut.login('dev', target), ['-v', 'VERBOSITY=verbose', '-c', text]);
+      const without = await psql(sut.direct(target), ['-v', 'VERBOSITY=verbose', '-c', text]);
+
+      const said = (stderr: string) => stderr.replace(/^LOCATION:.*\n/m, '');
+      expect(said(through.stderr)).toBe(said(without.stderr));
+      expect(through.stderr).toContain('42601');
+    },
+  );
+
   test('a write that policy does not permit is refused with 42501, and the session goes on', async () => {
     const end = await script('dev', [
       '\\set VERBOSITY verbose',

@@ -27,6 +27,8 @@ export interface ErrorFields {
   readonly message: string;
   readonly detail?: string | undefined;
   readonly hint?: string | undefined;
+  /** A character of the query, from 1, in decimal. */
+  readonly position?: string | undefined;
 }
 
 export function errorResponse(fields: ErrorFields): Buffer {
@@ -37,6 +39,7 @@ export function errorResponse(fields: ErrorFields): Buffer {
     ['M', fields.message],
     ['D', fields.detail],
     ['H', fields.hint],
+    ['P', fields.position],
   ];
   const body = parts.flatMap(([key, value]) => (value === undefined ? [] : [text(key + withoutNul(value))]));
   return message('E', ...body, Buffer.alloc(1));

@@ -13,18 +13,19 @@ interface Question {
   readonly learn: (answer: Buffer | undefined) => void;
 }
 
-const searchPathSql = 'pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
+export const searchPathSql = 'pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
 
 /**
  * Names of functions outside `pg_catalog` that take one argument: `row.f` calls one where there is no such
  * column. In letters that mean the same in every `client_encoding`, and with operators of `pg_catalog` alone.
  */
-const functionsSql = `pg_catalog.encode(pg_catalog.convert_to(
-  coalesce(pg_catalog.json_agg(DISTINCT p.proname::pg_catalog.text)::pg_catalog.text, '[]'), 'UTF8'), 'base64')
-  FROM pg_catalog.pg_proc p
-  WHERE p.pronamespace OPERATOR(pg_catalog.<>) '11'::pg_catalog.oid
-    AND p.pronargs OPERATOR(pg_catalog.>=) 1
-    AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1`;
+export const functionsSql = [
+  "pg_catalog.encode(pg_catalog.convert_to(coalesce(pg_catalog.json_agg(DISTINCT p.proname::pg_catalog.text)::pg_catalog.text, '[]'), 'UTF8'), 'base64')",
+  'FROM pg_catalog.pg_proc p',
+  "WHERE p.pronamespace OPERATOR(pg_catalog.<>) '11'::pg_catalog.oid",
+  'AND p.pronargs OPERATOR(pg_catalog.>=) 1',
+  'AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1',
+].join(' ');
 
 /** What the server answers to a question, in this order and nothing between; a row may be missing. */
 const expected = [

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { functionsSql, searchPathSql } from '#gateway/protocols/postgres/questions.ts';
 import type { Recording } from './recordings.ts';
 
 /** One statement, as the target wrote it down when it began to run it (`log_statement = all`). */
@@ -25,8 +26,12 @@ export async function readTargetLog(file: string): Promise<ExecutedStatement[]> 
 }
 
 /** What the gateway asks for itself, over the client's session; no client said it. */
-const gatewaysOwn =
-  /^SELECT '[0-9a-f]{24}', (?:pg_catalog\.array_to_json\(pg_catalog\.current_schemas\(true\)\)|statement FROM pg_catalog\.pg_(?:prepared_statements|cursors) WHERE name = '(?:[^']|'')*')$/;
+function isGatewaysOwn(text: string): boolean {
+  const question = /^SELECT '[0-9a-f]{24}', (.*)$/.exec(text)?.[1];
+  return question === searchPathSql || question === functionsSql || aboutName.test(question ?? '');
+}
+const aboutName =
+  /^statement FROM pg_catalog\.pg_(?:prepared_statements|cursors) WHERE name = '(?:[^']|'')*'$/;
 
 export interface Comparison {
   /** Statements of clients that the target executed. */
@@ -43,7 +48,7 @@ export function compare(
 ): Comparison {
   const digests = new Set(recordings.flatMap(({ commands }) => commands.map(({ sha256 }) => sha256)));
   const bytes = Buffer.concat(recordings.map(({ clientBytes }) => clientBytes));
-  const executed = log.filter(entry => entry.user === user && !gatewaysOwn.test(entry.text));
+  const executed = log.filter(entry => entry.user === user && !isGatewaysOwn(entry.text));
   const unrecorded = executed.filter(({ text }) => {
     const digest = createHash('sha256').update(text).digest('hex');
     return !digests.has(digest) || !bytes.includes(text);

@@ -182,7 +182,8 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
 const decisions = new Map<string, Decision>();
 
 function decisionOf(facts: CommandFacts | undefined): Decision {
-  const refused = facts?.verb === 'FORBIDDEN' || facts?.operations.some(({ action }) => action === 'postgres:call');
+  const refused =
+    facts?.verb === 'FORBIDDEN' || facts?.operations.some(({ action }) => action === 'postgres:call');
   const effect = refused ? 'deny' : 'allow';
   const found = decisions.get(effect);
   if (found) return found;

@@ -32,6 +32,7 @@ export class PostgresRelay implements Relay {
   readonly #targetHold: Hold;
   #draining: SallyportError | undefined;
   #ended: SallyportError | undefined;
+  #stopping: Promise<void> = Promise.resolve();
 
   constructor(
     connection: ClientConnection,
@@ -94,8 +95,13 @@ export class PostgresRelay implements Relay {
       return;
     }
     this.#leg.reset();
-    // Where it cannot be asked, the statement runs to its end, as after a connection that is lost.
-    this.#leg.cancel().catch(() => {});
+    this.#stopping = this.#leg
+      .cancel()
+      .catch(cause =>
+        this.#gate.recordError(
+          new SallyportError('targetUnavailable', 'what ran at the target could not be cancelled', { cause }),
+        ),
+      );
   }
 
   cancel(): Promise<void> {
@@ -167,6 +173,7 @@ export class PostgresRelay implements Relay {
       client.once('end', () => this.#gate.afterForwarding(() => target.end()));
       target.once('end', () => client.end());
     });
+    await this.#stopping;
     return this.#ended;
   }
 }

@@ -245,6 +245,40 @@ describe('a refused statement', () => {
   });
 });
 
+describe('ending a session', () => {
+  const over = new SallyportError('killed', 'over');
+
+  test('cancels what runs, and the recording says when that failed', async () => {
+    const rig = startRig({ cancel: () => Promise.reject(new Error('no way there')) });
+    await ask(rig, client.query('SELECT 1'));
+
+    rig.relay.end(over);
+    rig.client.end();
+    expect(await rig.relay.done).toBe(over);
+
+    const errors = rig.entries.filter(([kind]) => kind === 'error').map(([, json]) => JSON.parse(json));
+    expect(errors.map(({ code }) => code)).toEqual(['killed', 'targetUnavailable']);
+  });
+
+  test('cancels nothing where nothing runs', async () => {
+    let cancelled = 0;
+    const rig = startRig({
+      cancel: async () => {
+        cancelled += 1;
+      },
+    });
+    await ask(rig, client.query('SELECT 1'));
+    rig.server.write(Buffer.concat([server.commandComplete('SELECT 1'), server.ready('I')]));
+    await rig.settle();
+
+    rig.relay.end(over);
+    rig.client.end();
+    await rig.relay.done;
+
+    expect(cancelled).toBe(0);
+  });
+});
+
 describe('hostile clients', () => {
   const cases: [string, Buffer][] = [
     ['an unknown message type', Buffer.from([0x7a, 0, 0, 0, 4])],

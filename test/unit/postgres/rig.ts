@@ -36,6 +36,8 @@ export interface RigOptions {
   readonly serverVersion?: string;
   /** The server answers COPY by itself. */
   readonly copies?: boolean;
+  /** What asking the target to stop what runs comes to. */
+  readonly cancel?: () => Promise<void>;
   /** The journal takes no errors any more. */
   readonly errorsFail?: boolean;
 }
@@ -97,7 +99,7 @@ export function startRig(options: RigOptions = {}): Rig {
       ['client_encoding', 'UTF8'],
     ]),
     greeting: Buffer.alloc(0),
-    cancel: () => Promise.resolve(),
+    cancel: options.cancel ?? (() => Promise.resolve()),
     reset: () => gatewayServer.destroy(),
   } as unknown as PostgresLeg;
   const hello = { minor: 0, parameters: new Map<string, string>() };

@@ -64,15 +64,19 @@ export class Forwarder {
     else then();
   }
 
-  /** The spool is full: neither side is read until the shipper has caught up. */
+  /**
+   * The spool is full: neither side is read until the shipper has caught up. Where the disk takes nothing, the
+   * client is read: what it asks is refused, and it is told so.
+   */
   waitForRelief(): void {
     if (this.#relief) return;
     this.#relief = true;
-    this.#legs.holdClient(true);
+    const slow = !this.#recorder.failing;
+    if (slow) this.#legs.holdClient(true);
     this.#legs.holdTarget(true);
     this.#recorder.onRelief(() => {
       this.#relief = false;
-      this.#legs.holdClient(false);
+      if (slow) this.#legs.holdClient(false);
       this.#legs.holdTarget(false);
     });
   }

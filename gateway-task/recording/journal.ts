@@ -182,6 +182,9 @@ export class Journal {
       get pressure() {
         return journal.pressure;
       },
+      get failing() {
+        return !journal.writable;
+      },
       now: this.#now,
       admit: () => {
         if (this.#backlog.full) throw this.#failure ?? unavailable(undefined);

@@ -35,6 +35,7 @@ export interface Intake {
   /** Sessions with bulk bytes in hand. */
   readonly gathering: Set<JournaledSession>;
   readonly pressure: boolean;
+  readonly failing: boolean;
   now(): number;
   /** Throws `evidenceUnavailable` when no more can be held in memory. */
   admit(): void;
@@ -64,6 +65,10 @@ export class JournaledSession implements SessionRecorder {
 
   get pressure(): boolean {
     return this.#intake.pressure;
+  }
+
+  get failing(): boolean {
+    return this.#intake.failing;
   }
 
   clientBytes(chunk: Uint8Array, channel = 0): void {

@@ -37,6 +37,8 @@ export interface SessionRecorder {
   whenDurable(then: (failure?: SallyportError) => void): void;
   /** Stop reading from both sides until `onRelief` calls back. */
   readonly pressure: boolean;
+  /** The disk takes nothing now: what is asked is refused. */
+  readonly failing: boolean;
   /** Calls back once, when there is no pressure; at once if there is none. */
   onRelief(then: () => void): void;
 }

@@ -245,6 +245,20 @@ describe('a refused statement', () => {
   });
 });
 
+test('on a disk that fails while a statement runs, the next one is refused and the client is told', async () => {
+  const disk = { failing: false };
+  const rig = startRig({ disk });
+  await ask(rig, client.query('SELECT 1'));
+  disk.failing = true;
+  rig.server.write(Buffer.concat([server.commandComplete('SELECT 1'), server.ready('I')]));
+  await rig.settle();
+
+  await ask(rig, client.query('SELECT 2'));
+
+  expect(rig.toClient().toString()).toContain('C53100');
+  expect(rig.toServer().equals(client.query('SELECT 1'))).toBe(true);
+});
+
 describe('ending a session', () => {
   const over = new SallyportError('killed', 'over');
 

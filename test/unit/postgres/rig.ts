@@ -38,6 +38,8 @@ export interface RigOptions {
   readonly copies?: boolean;
   /** What asking the target to stop what runs comes to. */
   readonly cancel?: () => Promise<void>;
+  /** While it fails, nothing that is recorded is durable, and no relief comes. */
+  readonly disk?: { failing: boolean };
   /** The journal takes no errors any more. */
   readonly errorsFail?: boolean;
 }
@@ -223,8 +225,21 @@ function fakeRecorder(entries: Entry[], options: RigOptions): SessionRecorder {
     },
     notice: json => void note('notice', json),
     end: json => void note('end', json),
-    whenDurable: options.durable ?? (then => setImmediate(then)),
-    pressure: false,
-    onRelief: then => then(),
+    whenDurable:
+      options.durable ??
+      (then =>
+        setImmediate(
+          then,
+          options.disk?.failing ? new SallyportError('evidenceUnavailable', 'full') : undefined,
+        )),
+    get pressure() {
+      return options.disk?.failing ?? false;
+    },
+    get failing() {
+      return options.disk?.failing ?? false;
+    },
+    onRelief: then => {
+      if (!options.disk?.failing) then();
+    },
   };
 }

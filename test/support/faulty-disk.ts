@@ -7,6 +7,10 @@ export class FaultyDisk implements Disk {
   room = Number.POSITIVE_INFINITY;
   /** Every call that changes something fails with this. */
   failure: string | undefined;
+  /** Files can be made and removed, but none takes a byte: what a write fails with. */
+  writeFailure: string | undefined;
+  /** Called when a write is about to fail by {@link writeFailure}. */
+  beforeWriteFails: () => void = () => {};
   /** Nothing can be deleted: the reserve gives no room. */
   failReserve = false;
   /** What a truncation fails with. */
@@ -32,6 +36,10 @@ export class FaultyDisk implements Disk {
   readonly writeSync = ((fd: number, bytes: Buffer, offset: number, length: number, position: number) => {
     this.#check();
     if (this.#broken.has(fd)) throw failed('EIO');
+    if (this.writeFailure !== undefined) {
+      this.beforeWriteFails();
+      throw failed(this.writeFailure);
+    }
     const take = Math.min(length, this.largestWrite, this.room);
     if (take === 0) throw failed('ENOSPC');
     this.room -= take;

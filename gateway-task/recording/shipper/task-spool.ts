@@ -24,8 +24,8 @@ export class TaskSpool {
   readonly #sessions = new Map<string, SessionSegments>();
   /** Sessions with a segment open. */
   readonly #open = new Set<SessionSegments>();
-  /** Of the file after {@link TaskSpool.#passed}. */
-  #journal: JournalReader | undefined;
+  /** Of the file that is being read. */
+  #journal: { readonly file: number; readonly reader: JournalReader } | undefined;
   /** The last file that was read to its end. */
   #passed = -1;
   #lock: ProcessLock | undefined;
@@ -44,8 +44,7 @@ export class TaskSpool {
 
   /** Stops without finishing; what is not sealed is read again by whoever comes next. */
   abandon(): void {
-    this.#journal?.close();
-    this.#journal = undefined;
+    this.#closeJournal();
     this.#lock?.release();
     this.#lock = undefined;
   }
@@ -61,11 +60,9 @@ export class TaskSpool {
       if (file === undefined) break;
       // Judged before reading: what is complete now grows no more.
       const complete = over || files.length > 1;
-      this.#journal ??= new JournalReader(join(this.#options.dir, journalFileName(file)));
-      yield* this.#read(this.#journal, file, complete);
+      yield* this.#read(this.#reader(file), file, complete);
       if (!complete) break;
-      this.#journal.close();
-      this.#journal = undefined;
+      this.#closeJournal();
       this.#passed = file;
     }
     const nowMs = this.#options.nowMs();
@@ -79,6 +76,20 @@ export class TaskSpool {
     } else {
       this.#dropPassed();
     }
+  }
+
+  /** A file that is seen once may be gone the next time: one that could not be begun is taken away again. */
+  #reader(file: number): JournalReader {
+    if (this.#journal?.file !== file) {
+      this.#closeJournal();
+      this.#journal = { file, reader: new JournalReader(join(this.#options.dir, journalFileName(file))) };
+    }
+    return this.#journal.reader;
+  }
+
+  #closeJournal(): void {
+    this.#journal?.reader.close();
+    this.#journal = undefined;
   }
 
   *#read(journal: JournalReader, file: number, complete: boolean): Generator<void, void, void> {

@@ -51,6 +51,29 @@ function journalBytes(): number {
     .reduce((sum, name) => sum + statSync(join(recordings.spoolDir, name)).size, 0);
 }
 
+test('a file that could not be begun, and that the shipper saw, hides nothing of those after it', async () => {
+  await given();
+  await say('one ');
+  const shipper = recordings.shipper();
+  await shipper.pass();
+  const passes: Promise<number>[] = [];
+  disk.beforeWriteFails = () => passes.push(shipper.pass());
+
+  disk.writeFailure = 'EFBIG';
+  expect(await say('two ')).toBe('evidenceUnavailable');
+  // The first to fail is the file in use; the others are made, seen, and removed again.
+  while (passes.length < 3) await new Promise(resolve => setTimeout(resolve, 20));
+  disk.writeFailure = undefined;
+  await writable();
+  expect(await say('three')).toBeUndefined();
+  await journal.close();
+  await Promise.all(passes);
+  await shipper.pass();
+  shipper.abandon();
+
+  expect(await recorded()).toBe('one two three');
+});
+
 describe('a disk that fails', () => {
   test.each(['EROFS', 'EIO', 'EDQUOT'])(
     'by %s refuses the turn, and is used again when it works',

@@ -71,6 +71,11 @@ export class ClientMessages {
 
   #outcome(type: number, frame: Buffer, length: number, unread: boolean): Outcome {
     const conversation = this.#conversation;
+    if (conversation.copying && !passesInCopy(type)) {
+      throw new SallyportError('protocolViolation', 'a message other than data inside a COPY', {
+        hint: 'End the COPY by CopyDone or CopyFail first.',
+      });
+    }
     switch (type) {
       case frontend.query:
         return this.#query(frame, length, unread);
@@ -85,7 +90,7 @@ export class ClientMessages {
         conversation.copyEnd();
         return 'pass';
       case frontend.functionCall: {
-        if (conversation.copying || conversation.unsynchronised) throw outOfPlace('FunctionCall');
+        if (conversation.unsynchronised) throw outOfPlace('FunctionCall');
         const reason = new SallyportError('unsupported', 'the function call protocol is refused', {
           hint: 'Call the function by SELECT: FunctionCall names no text that could be held to policy.',
         });
@@ -96,7 +101,6 @@ export class ClientMessages {
       }
     }
     if (!isExtended(type)) throw new SallyportError('protocolViolation', 'unknown message type');
-    if (conversation.copying && type !== frontend.flush) throw outOfPlace('A message');
     if (length > maxSmallBytes && type !== frontend.parse && type !== frontend.bind) {
       throw new SallyportError('protocolViolation', 'a message longer than its kind can be');
     }
@@ -109,7 +113,7 @@ export class ClientMessages {
 
   #query(frame: Buffer, length: number, unread: boolean): Outcome {
     const conversation = this.#conversation;
-    if (conversation.copying || conversation.unsynchronised) throw outOfPlace('Query');
+    if (conversation.unsynchronised) throw outOfPlace('Query');
     const text = frame.subarray(headBytes, frame.length - 1);
     if (!unread && frame.indexOf(0, headBytes) !== frame.length - 1) {
       throw new SallyportError('protocolViolation', 'invalid string in message');
@@ -316,6 +320,16 @@ function preparedFacts(sql: SqlFacts, name: string): CommandFacts {
   return sql.effects.prepares.findLast(prepared => prepared.name === name)?.facts ?? sql.command;
 }
 
+/** Of what is decided here; data and CopyFail pass by. */
+function passesInCopy(type: number): boolean {
+  return (
+    type === frontend.copyDone ||
+    type === frontend.sync ||
+    type === frontend.flush ||
+    type === frontend.terminate
+  );
+}
+
 function isExtended(type: number): boolean {
   return (
     type === frontend.parse ||
@@ -330,9 +344,9 @@ function isExtended(type: number): boolean {
 function outOfPlace(message: string): SallyportError {
   return new SallyportError(
     'protocolViolation',
-    `${message} inside a COPY, or inside a pipeline that has not been synchronised`,
+    `${message} inside a pipeline that has not been synchronised`,
     {
-      hint: 'End the COPY by CopyDone or CopyFail, or the pipeline by Sync, first.',
+      hint: 'Send Sync first.',
     },
   );
 }

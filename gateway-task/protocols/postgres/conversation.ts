@@ -51,8 +51,14 @@ export class Conversation {
   /** Names that the last reading asked for in vain. */
   readonly missing = new Set<string>();
 
-  /** @param parameters ParameterStatus as the server gave it at sign-in */
-  constructor(parameters: ReadonlyMap<string, string>) {
+  readonly #now: () => number;
+
+  /**
+   * @param parameters ParameterStatus as the server gave it at sign-in
+   * @param now monotonic milliseconds
+   */
+  constructor(parameters: ReadonlyMap<string, string>, now: () => number = () => performance.now()) {
+    this.#now = now;
     this.#parameters = new Map(parameters);
     this.major = Number.parseInt(parameters.get('server_version') ?? '', 10);
   }
@@ -160,12 +166,12 @@ export class Conversation {
 
   setFunctions(names: ReadonlySet<string>): void {
     this.functions = names;
-    this.#functionsAt = performance.now();
+    this.#functionsAt = this.#now();
   }
 
   /** What others defined in the meantime is not known. */
   get functionsAreOld(): boolean {
-    return this.functions === undefined || performance.now() - this.#functionsAt > maxFunctionsAgeMs;
+    return this.functions === undefined || this.#now() - this.#functionsAt > maxFunctionsAgeMs;
   }
 
   setPrepared(name: string, facts: CommandFacts): void {

@@ -75,6 +75,7 @@ export function chart(summary: Summary, machine: Machine, command: string): stri
   text(12, height - 10, `${command}, commit ${machine.commit ?? 'unknown'}`, ' font-size="10" fill="#555"');
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" font-family="system-ui, sans-serif" font-size="12">`,
+    '<title>What the gateway costs: throughput and bulk rates as ratios to a direct connection</title>',
     `<rect width="${WIDTH}" height="${height}" fill="#fff"/>`,
     ...parts,
     '</svg>',

@@ -3,9 +3,18 @@ import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { z } from 'zod';
 import {
+  type BindAnswer,
+  bindAnswerSchema,
+  keyLookupAnswerSchema,
+  type LoginAnswer,
+  type LoginPurpose,
+  type LoginState,
   type LookupAnswer,
   type LookupRequest,
+  loginAnswerSchema,
+  loginStateSchema,
   lookupAnswerSchema,
+  type Problem,
   problemSchema,
   redeemAnswerSchema,
 } from '#lib/aws/control-api.ts';
@@ -23,6 +32,8 @@ export interface ControlPlaneOptions {
   readonly credentials?: ConstructorParameters<typeof SignatureV4>[0]['credentials'];
   /** For the whole of one call, a second attempt included [3 s]. */
   readonly deadlineMs?: number;
+  /** The same for calls in which the identity provider takes part [10 s]. */
+  readonly signInDeadlineMs?: number;
   readonly fetch?: typeof fetch;
 }
 
@@ -49,12 +60,14 @@ export class ControlPlane {
   readonly #url: URL;
   readonly #signer: SignatureV4;
   readonly #deadlineMs: number;
+  readonly #signInDeadlineMs: number;
   readonly #fetch: typeof fetch;
 
   /** @throws {TypeError} naming the option that cannot be. */
   constructor(options: ControlPlaneOptions) {
     this.#url = secureUrl(options.url, 'url');
     this.#deadlineMs = options.deadlineMs ?? 3_000;
+    this.#signInDeadlineMs = options.signInDeadlineMs ?? 10_000;
     this.#fetch = options.fetch ?? fetch;
     this.#signer = new SignatureV4({
       service: 'execute-api',
@@ -88,8 +101,7 @@ export class ControlPlane {
     const signal = AbortSignal.timeout(this.#deadlineMs);
     const answer = await this.#post('/v1/tickets/redeem', { ticket, target }, signal).catch(unavailable);
     if (answer.status === 200) return checked(redeemAnswerSchema, answer.body).principal;
-    const problem = problemSchema.safeParse(answer.body);
-    const code = problem.success ? problem.data.code : undefined;
+    const code = problemOf(answer)?.code;
     if (answer.status === 401 && code === 'unauthenticated') {
       throw new SallyportError('unauthenticated', 'The ticket is unknown, used or expired.', {
         hint: 'Get a new one with "sallyport ticket TARGET".',
@@ -101,6 +113,71 @@ export class ControlPlane {
       });
     }
     return unavailable(answer);
+  }
+
+  /**
+   * Begins a sign-in in a browser, for a client at the address `from` that cannot carry a token. Show the person
+   * `userCode` and `verificationUriComplete`, and ask `pollLogin` every `intervalMs`.
+   *
+   * @param purpose `key` when `bindKey` is to follow, `session` when not.
+   */
+  async beginLogin(from: string, purpose: LoginPurpose = 'key'): Promise<LoginAnswer> {
+    const answer = await this.#askSignIn('/v1/logins', { from, purpose });
+    return answer.status === 201 ? checked(loginAnswerSchema, answer.body) : unavailable(answer);
+  }
+
+  /**
+   * How a sign-in stands. `done` comes once, and `denied` and `expired` end it: after any of them the sign-in is
+   * unknown. Ask no more often than the last `intervalMs` says.
+   *
+   * @throws {SallyportError} `unauthenticated` when there is no such sign-in any more, or when the token that it
+   *   led to is not accepted; the message says what is wrong with that.
+   */
+  async pollLogin(id: string): Promise<LoginState> {
+    const answer = await this.#askSignIn(`/v1/logins/${encodeURIComponent(id)}`, {});
+    if (answer.status === 200) return checked(loginStateSchema, answer.body);
+    const problem = problemOf(answer);
+    if (problem?.code === 'notFound') {
+      throw new SallyportError('unauthenticated', 'The sign-in is over.', { hint: 'Sign in once more.' });
+    }
+    if (problem?.code === 'unauthenticated') throw new SallyportError('unauthenticated', problem.title);
+    return unavailable(answer);
+  }
+
+  /**
+   * Binds a public key to the sign-in that `pollLogin` has found to be `done`, once. Call it only when the client
+   * has proved in this connection that it holds the private key.
+   *
+   * @param publicKey the key blob in base64.
+   * @throws {SallyportError} `forbidden`, with the reason: policy does not permit it, or the key is somebody
+   *   else's, or no key that can be bound. The sign-in itself is as good as before.
+   */
+  async bindKey(key: { loginId: string; publicKey: string; comment?: string }): Promise<BindAnswer> {
+    const answer = await this.#askSignIn('/v1/keys', key);
+    if (answer.status === 201) return checked(bindAnswerSchema, answer.body);
+    const problem = problemOf(answer);
+    const refused = ['forbidden', 'keyInUse', 'invalidRequest', 'notFound'];
+    if (problem && refused.includes(problem.code)) throw new SallyportError('forbidden', problem.title);
+    return unavailable(answer);
+  }
+
+  /**
+   * Whom a key is bound to; undefined when to nobody, or no longer. The identity provider is asked in between
+   * whether the session still stands, so this can take a second.
+   *
+   * @param fingerprint as `fingerprintOf` makes it.
+   * @param from the client's address, for the list of keys.
+   */
+  async principalOfKey(fingerprint: string, from?: string): Promise<Principal | undefined> {
+    const request = { fingerprint, ...(from !== undefined && { from }) };
+    const answer = await this.#askSignIn('/v1/keys/lookup', request);
+    if (answer.status === 200) return checked(keyLookupAnswerSchema, answer.body).principal;
+    return problemOf(answer)?.code === 'notFound' ? undefined : unavailable(answer);
+  }
+
+  /** Never asked twice: an answer that got lost may have been the one that counted. */
+  #askSignIn(path: string, body: unknown): Promise<Answer> {
+    return this.#post(path, body, AbortSignal.timeout(this.#signInDeadlineMs)).catch(unavailable);
   }
 
   async #post(path: string, body: unknown, signal: AbortSignal): Promise<Answer> {
@@ -129,6 +206,12 @@ export class ControlPlane {
 
 function isAnswer(value: unknown): value is Answer {
   return typeof value === 'object' && value !== null && 'status' in value && 'body' in value;
+}
+
+/** The problem that a function answered with: its status and its code must fit. */
+function problemOf({ status, body }: Answer): Problem | undefined {
+  const problem = problemSchema.safeParse(body);
+  return problem.success && problem.data.status === status ? problem.data : undefined;
 }
 
 function parseJson(bytes: Buffer): unknown {

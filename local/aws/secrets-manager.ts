@@ -6,7 +6,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { type JsonObject, type JsonOperation, jsonService } from './json-protocol.ts';
-import { current, inputs, parse } from './secrets-requests.ts';
+import { parse } from './parse-input.ts';
+import { current, inputs } from './secrets-requests.ts';
 import { type SecretRow, SecretsStore, type VersionRow } from './secrets-store.ts';
 import { AwsError, type AwsService } from './service.ts';
 

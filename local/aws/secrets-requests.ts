@@ -1,8 +1,6 @@
 /** What Secrets Manager may be asked, and nothing else. */
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { JsonObject } from './json-protocol.ts';
-import { AwsError } from './service.ts';
 
 /** The staging label of the value that is read when nobody names one. */
 export const current = 'AWSCURRENT';
@@ -69,11 +67,3 @@ export const inputs = {
   TagResource: z.strictObject({ SecretId: secretId, Tags: tags }),
   UntagResource: z.strictObject({ SecretId: secretId, TagKeys: z.array(z.string()) }),
 };
-
-/** @throws {AwsError} ValidationException, with the member that is wrong. */
-export function parse<T>(schema: z.ZodType<T>, input: JsonObject): T {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  const issue = result.error.issues[0]!;
-  throw new AwsError('ValidationException', `${issue.path.join('.') || 'request'}: ${issue.message}`);
-}

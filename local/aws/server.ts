@@ -1,5 +1,5 @@
 /**
- * The local stand-in for AWS: DynamoDB, Secrets Manager and Lambda on one port, the HTTP API on another, both
+ * The local stand-in for AWS: DynamoDB, Secrets Manager, KMS and Lambda on one port, the HTTP API on another, both
  * on the loopback address. `AWS_ENDPOINT_URL` alone leads every SDK client here.
  *
  * What a call answered is on disk: killing the process loses nothing that was acknowledged.
@@ -17,6 +17,7 @@ import { openDynamoDb } from './dynamodb.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createHttpApi, portOf } from './http-api.ts';
 import { type JwtAuthorizerOptions, jwtAuthorizer } from './http-authorizers.ts';
+import { openKms } from './kms.ts';
 import { lambdaService } from './lambda.ts';
 import { type HostedFunction, startLambdaHost } from './lambda-host.ts';
 import { type Role, type RoleTable, roleTable } from './roles.ts';
@@ -186,6 +187,9 @@ async function start(settings: Settings, roles: RoleTable, undo: Undo): Promise<
   const secretsPath = folder === undefined ? {} : { path: join(folder, 'secrets.sqlite') };
   const secrets = openSecretsManager({ ...secretsPath, region, accountId, clock });
   undo.add(() => secrets.close());
+  const kmsPath = folder === undefined ? {} : { path: join(folder, 'kms.sqlite') };
+  const kms = openKms({ ...kmsPath, region, accountId, clock });
+  undo.add(() => kms.close());
 
   // Functions are told the address of the port that serves them: it is known before the first of them starts.
   let endpoint = '';
@@ -206,7 +210,7 @@ async function start(settings: Settings, roles: RoleTable, undo: Undo): Promise<
   undo.add(() => lambda.close());
 
   const shared = { roles, region, accountId, clock, faults, stopped: stopping.signal };
-  const awsServer = createAwsPort({ ...shared, services: [dynamodb, secrets, lambda] });
+  const awsServer = createAwsPort({ ...shared, services: [dynamodb, secrets, kms, lambda] });
   undo.add(() => closeServer(awsServer));
   endpoint = await listen(awsServer, settings.port, host);
   const apiServer = createHttpApi({

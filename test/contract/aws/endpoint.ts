@@ -3,6 +3,7 @@
  * stand-in, started for the test. Run against a second implementation, the same file says whether both agree.
  */
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { KMSClient } from '@aws-sdk/client-kms';
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { Role } from '#local/aws/roles.ts';
 import { startAws } from '#local/aws/server.ts';
@@ -19,6 +20,7 @@ export const region = process.env['AWS_REGION'] ?? 'us-east-1';
 export interface Endpoint {
   readonly dynamodb: DynamoDBClient;
   readonly secrets: SecretsManagerClient;
+  readonly kms: KMSClient;
   stop(): Promise<void>;
 }
 
@@ -42,12 +44,15 @@ export async function openEndpoint(): Promise<Endpoint> {
     aws === undefined ? { endpoint: elsewhere!, region, maxAttempts: 1 } : clientOptions(aws.endpoint);
   const dynamodb = new DynamoDBClient(options);
   const secrets = new SecretsManagerClient(options);
+  const kms = new KMSClient(options);
   return {
     dynamodb,
     secrets,
+    kms,
     async stop() {
       dynamodb.destroy();
       secrets.destroy();
+      kms.destroy();
       await aws?.stop();
     },
   };

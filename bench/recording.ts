@@ -83,7 +83,7 @@ function run(sessions: readonly SessionRecorder[], total: number): Promise<void>
           return;
         }
         session.clientBytes(client);
-        session.command(command);
+        session.command(command, false);
         session.whenDurable(next);
       };
       next();

@@ -4,6 +4,7 @@ import type { Io } from '#cli/io.ts';
 import { UsageError } from '#cli/usage-error.ts';
 import { loadConfig } from '#lib/policy/config/load.ts';
 import { formatMistake } from '#lib/policy/config/mistake.ts';
+import { placesOf } from '#lib/policy/config/targets.ts';
 import type { DecisionInput } from '#lib/policy/decision.ts';
 import { PolicyEngine } from '#lib/policy/engine.ts';
 import type { Snapshot } from '#lib/policy/snapshot.ts';
@@ -29,7 +30,7 @@ export interface ExplainOptions extends WhoOptions {
 export async function ask(text: string, options: ExplainOptions, io: Io): Promise<Report> {
   const snapshot = load(options.config);
   const principal = await readWho(options, io);
-  const { target, database } = findTarget(snapshot, options.target);
+  const { target, place } = findTarget(snapshot, options.target);
   const now = options.at === undefined ? Date.now() : Date.parse(options.at);
   if (Number.isNaN(now)) throw new UsageError(`--at ${options.at} is not a time: write 2026-01-31T09:00Z.`);
   const sql = await readSql(text, options);
@@ -40,7 +41,7 @@ export async function ask(text: string, options: ExplainOptions, io: Io): Promis
     target,
     command: sql.command,
     context: {
-      database,
+      place,
       sourceAddress: options.address,
       now,
       ...(reason === undefined ? {} : { grant: { id: 'explained', reason } }),
@@ -50,7 +51,7 @@ export async function ask(text: string, options: ExplainOptions, io: Io): Promis
   return {
     principal,
     target: target.name,
-    database,
+    place,
     text,
     connect: engine.decide({ ...input, command: undefined }),
     facts: sql.command,
@@ -78,20 +79,17 @@ function load(folder: string): Snapshot {
   throw new UsageError(mistakes.map(mistake => formatMistake(folder, mistake)).join('\n'));
 }
 
-function findTarget(
-  snapshot: Snapshot,
-  wanted: string,
-): { target: DecisionInput['target']; database: string } {
-  const [name = '', database] = wanted.split(/\/(.*)/s);
+function findTarget(snapshot: Snapshot, wanted: string): { target: DecisionInput['target']; place: string } {
+  const [name = '', wantedPlace] = wanted.split(/\/(.*)/s);
   const target = Object.hasOwn(snapshot.targets, name) ? snapshot.targets[name] : undefined;
   if (target === undefined) {
     const names = Object.keys(snapshot.targets).join(', ');
     throw new UsageError(`There is no target "${name}". There are: ${names}.`);
   }
-  const databases = [target.database, ...target.databases];
-  if (database !== undefined && !databases.includes(database)) {
-    throw new UsageError(`${name} has no database "${database}". It has ${databases.join(', ')}.`);
+  const { word, own, others } = placesOf(target);
+  if (wantedPlace !== undefined && wantedPlace !== own && !others.includes(wantedPlace)) {
+    throw new UsageError(`${name} has no ${word} "${wantedPlace}". It has ${[own, ...others].join(', ')}.`);
   }
   const { protocol, tags } = target;
-  return { target: { name, protocol, tags }, database: database ?? target.database };
+  return { target: { name, protocol, tags }, place: wantedPlace ?? own };
 }

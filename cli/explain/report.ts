@@ -8,7 +8,7 @@ import type { PolicyText } from '#lib/policy/snapshot.ts';
 export interface Report {
   readonly principal: Principal;
   readonly target: string;
-  readonly database: string;
+  readonly place: string;
   readonly text: string;
   readonly connect: Decision;
   readonly facts: CommandFacts;
@@ -36,7 +36,7 @@ export function withPolicies(
 export function formatReport(report: Report, config: string): string {
   const { principal, connect, facts, decision } = report;
   const lines = [
-    `${principal.name} (${principal.kind}; ${principal.groups.join(', ') || 'no groups'}) at ${report.target}, database ${report.database}`,
+    `${principal.name} (${principal.kind}; ${principal.groups.join(', ') || 'no groups'}) at ${report.target}, place ${report.place || 'its own'}`,
     `  ${report.text.trim().replaceAll('\n', '\n  ')}`,
     '',
     verdict(decision),

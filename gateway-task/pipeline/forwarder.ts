@@ -39,7 +39,7 @@ export class Forwarder {
       this.#write(bytes);
       return;
     }
-    const last = this.#waiting.at(-1);
+    const last = this.#legs.targetFrames ? undefined : this.#waiting.at(-1);
     if (last && last.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
       this.#waiting[this.#waiting.length - 1] = Buffer.from(
         last.buffer,

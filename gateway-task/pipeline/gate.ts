@@ -1,4 +1,3 @@
-import type { Writable } from 'node:stream';
 import type { Metrics } from '#gateway/metrics.ts';
 import type { PolicySource } from '#gateway/policy-source.ts';
 import type { SessionRecorder } from '#gateway/recording/recorder.ts';
@@ -7,7 +6,7 @@ import { SallyportError } from '#lib/errors.ts';
 import type { Decider } from '#lib/policy/decider.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 import { Forwarder } from './forwarder.ts';
-import type { Legs } from './legs.ts';
+import type { Legs, Sink } from './legs.ts';
 
 declare const admitted: unique symbol;
 
@@ -34,7 +33,7 @@ export class Gate {
   readonly #now: () => number;
   readonly #decisionRecords = new Map<Decision, number>();
   #forwarder: Forwarder | undefined;
-  #client: Writable | undefined;
+  #client: Sink | undefined;
   #legs: Legs | undefined;
   #clientBlocked = false;
   /** Milliseconds since the epoch of the last byte in either direction. */
@@ -98,14 +97,15 @@ export class Gate {
   }
 
   /**
-   * Forwards bytes that end with an admitted command, once its record is durable at the level that policy
-   * asks for.
+   * Forwards bytes that end with an admitted command, whose text they hold, once its record is durable at the
+   * level that policy asks for.
    *
    * @param kind how the command stands in its protocol, a word of the protocol's own
    * @param name what it is called there, or empty
+   * @param prepares it executes nothing yet: what does is a command of its own
    * @returns the command record's sequence number
    */
-  forward(bytes: Buffer, admission: Admission, kind: string, name: string): number {
+  forward(bytes: Buffer, admission: Admission, kind: string, name: string, prepares: boolean): number {
     this.#metrics.clientBytes += bytes.length;
     this.#recorder.clientBytes(bytes);
     const { command, decision, record } = admission;
@@ -113,27 +113,60 @@ export class Gate {
     const statement = name === '' ? '' : `,"statement":${JSON.stringify(name)}`;
     const sequence = this.#recorder.command(
       `{"decision":${record},"sha256":${digest},"bytes":${command.bytes},"level":"${decision.durability}","kind":"${kind}"${statement}}`,
+      prepares,
     );
     this.#forwarder!.forward(bytes, decision.durability === 'async');
     return sequence;
   }
 
-  /** The digest of a command that was forwarded in pieces; `record` is its command record's number. */
-  complete(record: number, digest: string): void {
-    this.#recorder.command(`{"of":${record},"sha256":"${digest}"}`);
+  /**
+   * Sends the target a message that is an admitted command, once its record, which says all of it, is durable.
+   *
+   * @param details what the command is: `kind`, and whatever the protocol says of it
+   * @returns the command record's sequence number
+   */
+  perform(message: Buffer, admission: Admission, details: object): number {
+    this.lastActivity = this.#now();
+    const { command, decision, record } = admission;
+    const sequence = this.#recorder.command(
+      JSON.stringify({
+        decision: record,
+        sha256: command.digest,
+        bytes: command.bytes,
+        level: decision.durability,
+        ...details,
+      }),
+      false,
+    );
+    this.#forwarder!.forward(message, decision.durability === 'async');
+    return sequence;
   }
 
-  /** Forwards bytes that begin no command: framing, data of a command that was admitted. */
-  carry(bytes: Buffer): void {
+  /** What is known later of a command that was forwarded: `record` is its command record's number. */
+  complete(record: number, facts: object): void {
+    this.#recorder.command(JSON.stringify({ of: record, ...facts }), true);
+  }
+
+  /**
+   * Forwards bytes that begin no command: framing, data of a command that was admitted.
+   *
+   * @param message what goes to the target, where that is more than the bytes
+   */
+  carry(bytes: Buffer, message = bytes, channel = 0): void {
     this.lastActivity = this.#now();
     this.#metrics.clientBytes += bytes.length;
-    this.#recorder.clientBytes(bytes);
-    this.#forwarder!.forward(bytes, false);
+    this.#recorder.clientBytes(bytes, channel);
+    this.#forwarder!.forward(message, false);
   }
 
   /** Records bytes of the client that go no further. */
-  drop(bytes: Buffer): void {
-    this.#recorder.clientBytes(bytes);
+  drop(bytes: Buffer, channel = 0): void {
+    this.#recorder.clientBytes(bytes, channel);
+  }
+
+  /** Records a fact about the session: see the record types of lib/evidence/record.ts. */
+  note(type: 'notice' | 'resize' | 'file', facts: object): void {
+    this.#recorder.note(type, JSON.stringify(facts));
   }
 
   /** Sends the target bytes of the gateway's own making, in their place among the client's. */
@@ -144,12 +177,12 @@ export class Gate {
   /**
    * Sends bytes to the client. Where the target lends its bytes, they are its own again when this returns.
    *
-   * @param recorded what the recording keeps, where a secret must not stand in it
+   * @param recorded what the recording keeps: without the secrets in it, or without a message around it
    */
-  reply(bytes: Buffer, recorded = bytes): void {
+  reply(bytes: Buffer, recorded = bytes, channel = 0): void {
     this.lastActivity = this.#now();
     this.#metrics.serverBytes += bytes.length;
-    this.#recorder.serverBytes(recorded);
+    if (recorded.length > 0) this.#recorder.serverBytes(recorded, channel);
     const client = this.#client!;
     const { targetLends, clientTakes } = this.#legs!;
     const kept = targetLends && !(clientTakes && client.writableLength === 0);

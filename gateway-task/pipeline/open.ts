@@ -9,10 +9,10 @@ import type { Lock } from '#lib/aws/access-records.ts';
 import type { LiveSessions } from '#lib/aws/live-sessions.ts';
 import type { TargetSecrets } from '#lib/aws/secrets.ts';
 import { SallyportError } from '#lib/errors.ts';
-import type { Target } from '#lib/policy/config/targets.ts';
+import { placesOf, type Target } from '#lib/policy/config/targets.ts';
 import { Decider } from '#lib/policy/decider.ts';
 import { Gate } from './gate.ts';
-import type { Grant, TargetLogin } from './grant.ts';
+import type { Grant } from './grant.ts';
 
 /** What opening a session needs of the task. */
 export interface Opening {
@@ -105,11 +105,12 @@ export async function open(
     sessionId,
     identity,
     target: name,
+    config: target,
     place,
     decision,
     accessGrantId: accessGrant?.id,
     notAfter: accessGrant?.notAfter,
-    login: () => loginOf(task.secrets, target),
+    secret: task.secrets.get.bind(task.secrets),
   } as unknown as Grant;
   return { grant, recorder, gate: new Gate(recorder, decider, task.policy, task.metrics, task.now) };
 }
@@ -119,16 +120,17 @@ function findTarget(policy: PolicySource, name: string, protocol: ProtocolName):
   const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
   if (target?.protocol === protocol) return target;
   throw new SallyportError('unknownTarget', `there is no target "${printable(name)}"`, {
-    hint: 'Name a target that your administrator has set up, for example dbname=shop.',
+    hint: `Name a ${protocol} target that your administrator has set up.`,
   });
 }
 
-/** A target's databases are listed: what is not in the list does not exist here. */
+/** A target's databases or logins are listed: what is not in the list does not exist here. */
 function placeIn(target: Target, name: string, wanted: string | undefined): string {
-  const place = wanted ?? target.database;
-  if (place === target.database || target.databases.includes(place)) return place;
-  throw new SallyportError('unknownTarget', `the target ${name} has no database "${printable(place)}" here`, {
-    hint: `Connect to ${[target.database, ...target.databases].map(database => `${name}/${database}`).join(' or ')}.`,
+  const { word, own, others } = placesOf(target);
+  const place = wanted ?? own;
+  if (place === own || others.includes(place)) return place;
+  throw new SallyportError('unknownTarget', `the target ${name} has no ${word} "${printable(place)}" here`, {
+    hint: `Name ${[own, ...others].map(other => (other === '' ? name : `${name}/${other}`)).join(' or ')}.`,
   });
 }
 
@@ -141,23 +143,6 @@ function durable(recorder: SessionRecorder): Promise<void> {
   return new Promise((resolve, reject) => {
     recorder.whenDurable(failure => (failure ? reject(failure) : resolve()));
   });
-}
-
-async function loginOf(secrets: TargetSecrets, target: Target): Promise<TargetLogin> {
-  const secret = await secrets.get(target.secret);
-  const host = target.host ?? secret.host;
-  const port = target.port ?? secret.port;
-  if (host === undefined || port === undefined) {
-    throw new SallyportError('targetUnavailable', 'neither targets.yaml nor the secret names host and port');
-  }
-  const { mode, ca } = target.tls;
-  return {
-    host,
-    port,
-    username: secret.username,
-    password: secret.password?.reveal(),
-    tls: mode === 'disable' ? undefined : { mode, ca, cert: secret.certificate, key: secret.key?.reveal() },
-  };
 }
 
 function printable(text: string): string {

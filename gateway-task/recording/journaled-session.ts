@@ -21,10 +21,6 @@ const maxGathers = (32 * 1024 * 1024) / gatherBytes;
 /** A gather buffer with less room than this is full: no crumbs of records. */
 const leastRoom = 1024;
 
-/** A command record that completes an earlier one begins like this … */
-const completion = '{"of":';
-/** … and one like this prepares what later ones execute. Within a JSON string the quotes would be escaped. */
-const preparation = '"kind":"parse"';
 /** In an error record: the decision that refused a command. */
 const refusal = '"decision":';
 
@@ -94,9 +90,8 @@ export class JournaledSession implements SessionRecorder {
     this.#intake.wakeLazily();
   }
 
-  command(json: string): number {
+  command(json: string, supplement: boolean): number {
     this.#admit();
-    const supplement = json.startsWith(completion) || json.includes(preparation);
     return this.#json(recordTypes.command, json, supplement ? flagSupplement : 0);
   }
 
@@ -110,9 +105,9 @@ export class JournaledSession implements SessionRecorder {
     this.#json(recordTypes.error, json, json.includes(refusal) ? flagRefused : 0);
   }
 
-  notice(json: string): void {
+  note(type: 'notice' | 'resize' | 'file', json: string): void {
     this.#admit();
-    this.#json(recordTypes.notice, json);
+    this.#json(recordTypes[type], json);
   }
 
   end(json: string): void {

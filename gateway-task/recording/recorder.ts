@@ -14,10 +14,12 @@ export interface SessionRecorder {
   /** Bytes to the client, masked. They go out with the session's next write, or within a second. */
   serverBytes(chunk: Uint8Array, channel?: number): void;
   /**
-   * JSON of a {@link CommandRecord}, or of what completes an earlier one: `{"of": <its sequence>, ...}`. Gives
-   * the record's sequence number.
+   * JSON of a {@link CommandRecord}. Gives the record's sequence number.
+   *
+   * @param supplement it is no execution: it completes an earlier record (`{"of": <its sequence>, ...}`) or
+   *   prepares what later ones execute
    */
-  command(json: string): number;
+  command(json: string, supplement: boolean): number;
   /** JSON of a decision, with verb, operations, functions and risk. Gives the record's sequence number. */
   decision(json: string): number;
   /**
@@ -25,8 +27,8 @@ export interface SessionRecorder {
    * it is the refusal of a command, and counts as one.
    */
   error(json: string): void;
-  /** JSON of a notice to the client. */
-  notice(json: string): void;
+  /** JSON of a notice to the client, of a terminal's size, of facts about a file. */
+  note(type: 'notice' | 'resize' | 'file', json: string): void;
   /** JSON of a {@link SessionEnd}. The last record: every later call is a `TypeError`, except `whenDurable`. */
   end(json: string): void;
   /**

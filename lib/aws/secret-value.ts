@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { z } from 'zod';
 
 /** Shown wherever a secret would be. */
 const hidden = '[secret]';
@@ -31,3 +32,11 @@ export class SecretValue {
     return hidden;
   }
 }
+
+/** A text of at most `length` characters that becomes a {@link SecretValue} as it is read. */
+export const secretText = (length: number) =>
+  z
+    .string()
+    .min(1)
+    .max(length)
+    .transform(text => new SecretValue(text));

@@ -26,7 +26,7 @@ export class Decider {
     engine: PolicyEngine,
     principal: Principal,
     target: DecisionInput['target'],
-    database: string | undefined,
+    place: string | undefined,
     sourceAddress: string,
     grant: DecisionInput['context']['grant'] | undefined,
   ) {
@@ -36,7 +36,7 @@ export class Decider {
       target,
       context: {
         sourceAddress,
-        ...(database === undefined ? {} : { database }),
+        ...(place === undefined ? {} : { place }),
         ...(grant === undefined ? {} : { grant }),
       },
     };

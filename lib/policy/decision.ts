@@ -15,8 +15,8 @@ export interface DecisionInput {
   /** `undefined` asks for the opening of a session (action `connect`). */
   readonly command: CommandFacts | undefined;
   readonly context: {
-    /** Database within the target, or another protocol's equivalent. */
-    readonly database?: string;
+    /** Within the target: a database, a login on a host. */
+    readonly place?: string;
     readonly sourceAddress: string;
     /** Milliseconds since the epoch. Policies see the start of its minute. */
     readonly now: number;

@@ -30,7 +30,7 @@ export function inputDigest(input: DecisionInput, timeMatters: boolean): string 
             risk: command.risk,
           },
     context: {
-      database: context.database ?? '',
+      place: context.place ?? '',
       sourceAddress: context.sourceAddress,
       grant: context.grant ?? null,
       minute: timeMatters ? minuteOf(context.now) : null,

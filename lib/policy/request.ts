@@ -57,10 +57,10 @@ function plainAddress(address: string): string {
 }
 
 function sessionContext(context: DecisionInput['context']): Context {
-  const { database = '', grant } = context;
+  const { place = '', grant } = context;
   return {
     ...requestContext(context),
-    database,
+    place,
     ...(grant === undefined ? {} : { grant: { id: grant.id, reason: grant.reason } }),
   };
 }

@@ -71,7 +71,7 @@ export class SshReader {
     for (const byte of bytes) {
       if (byte < 0x20 || byte > 0x7e) throw new SshDataFault('a name has a character that no name has');
     }
-    return bytes.latin1Slice();
+    return bytes.toString('latin1');
   }
 
   nameList(): string[] {

@@ -54,7 +54,7 @@ async function session(): Promise<void> {
   const messages = randomInt(1, 400);
   for (let index = 0; index < messages; index++) {
     recorder.clientBytes(messageOf(id, index));
-    recorder.command(commandJson(decision));
+    recorder.command(commandJson(decision), false);
     await durably(recorder, () => say(`d ${id} ${index + 1}`));
     recorder.serverBytes(
       randomInt(20) === 0 ? randomBytes(randomInt(200_000)) : Buffer.alloc(randomInt(500)),

@@ -43,7 +43,7 @@ if (process.argv[1] === import.meta.filename) {
   const connect = session.decision(decisionJson('allow'));
   session.serverBytes(message('Z', Buffer.from('I')));
   session.clientBytes(message('Q', text('SELECT 1 AS one')));
-  session.command(commandJson(connect));
+  session.command(commandJson(connect), false);
   const column = Buffer.concat([text('one'), Buffer.alloc(18)]);
   session.serverBytes(message('T', Buffer.from([0, 1]), column));
   session.serverBytes(message('D', Buffer.from([0, 1, 0, 0, 0, 1]), Buffer.from('1')));
@@ -59,7 +59,7 @@ if (process.argv[1] === import.meta.filename) {
   session.clientBytes(message('Q', text('DELETE FROM orders')));
   session.serverBytes(message('E', text('SERROR'), text('C42501'), text('MDELETE refused'), Buffer.alloc(1)));
   session.serverBytes(message('Z', Buffer.from('I')));
-  session.notice(JSON.stringify({ message: 'the gateway will go away' }));
+  session.note('notice', JSON.stringify({ message: 'the gateway will go away' }));
   const long = text(`M${'so many words '.repeat(3_000)}`);
   session.serverBytes(message('N', text('VNOTICE'), text('C00000'), long, Buffer.alloc(1)));
   session.end('{"how":"closed"}');

@@ -58,7 +58,7 @@ export class ClientMessages {
 
   /** Forwards a run that ends with the message last decided. @returns the command record's sequence number. */
   forward(bytes: Buffer): number {
-    return this.#gate.forward(bytes, this.#admission!, this.#kind, this.#name);
+    return this.#gate.forward(bytes, this.#admission!, this.#kind, this.#name, this.#kind === 'parse');
   }
 
   /** For a text that passed unread: where its digest goes once it is known. */

@@ -183,7 +183,7 @@ export class ClientStream {
     if (passing.left === 0) {
       const digest = hash.digest('hex');
       settle(digest);
-      this.#gate.complete(record, digest);
+      this.#gate.complete(record, { sha256: digest });
     }
     this.#carry(bytes, start, end);
     return end;

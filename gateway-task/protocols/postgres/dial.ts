@@ -4,10 +4,12 @@ import type { TLSSocket } from 'node:tls';
 import { ByteReader } from '#gateway/net/byte-reader.ts';
 import { dialTcp, encryptTarget } from '#gateway/net/connect.ts';
 import { deadlineIn } from '#gateway/net/deadline.ts';
-import type { Grant, TargetLogin } from '#gateway/pipeline/grant.ts';
+import type { Grant } from '#gateway/pipeline/grant.ts';
 import { SallyportError } from '#lib/errors.ts';
+import type { PostgresTarget } from '#lib/policy/config/targets/postgres.ts';
 import { loadGrammar } from '#lib/sql/grammar.ts';
 import type { PostgresHello } from './greet.ts';
+import { loginOf, type PostgresLogin } from './login.ts';
 import { ScramClient } from './scram.ts';
 import {
   cancelRequest,
@@ -42,8 +44,12 @@ export interface PostgresLeg {
 }
 
 /** Opens a PostgreSQL target with the credentials of its secret. Rejects with coded errors only. */
-export async function dial(grant: Grant, hello: PostgresHello, deadline: AbortSignal): Promise<PostgresLeg> {
-  const login = await grant.login();
+export async function dial(
+  grant: Grant<PostgresTarget>,
+  hello: PostgresHello,
+  deadline: AbortSignal,
+): Promise<PostgresLeg> {
+  const login = await loginOf(grant);
   const opened = await open(login, deadline);
   try {
     return await signIn(grant, login, hello, opened, deadline);
@@ -59,7 +65,7 @@ interface Opened {
   readonly connection: Socket;
 }
 
-async function open(login: TargetLogin, deadline: AbortSignal): Promise<Opened> {
+async function open(login: PostgresLogin, deadline: AbortSignal): Promise<Opened> {
   const socket = await dialTcp(login.host, login.port, deadline);
   if (login.tls === undefined) return { socket, connection: socket };
   const reader = new ByteReader(socket, deadline);
@@ -78,8 +84,8 @@ async function open(login: TargetLogin, deadline: AbortSignal): Promise<Opened> 
 }
 
 async function signIn(
-  grant: Grant,
-  login: TargetLogin,
+  grant: Grant<PostgresTarget>,
+  login: PostgresLogin,
   hello: PostgresHello,
   { socket, connection }: Opened,
   deadline: AbortSignal,
@@ -136,7 +142,7 @@ async function signIn(
 async function authenticate(
   reader: ByteReader,
   socket: Socket | TLSSocket,
-  login: TargetLogin,
+  login: PostgresLogin,
 ): Promise<void> {
   let scram: ScramClient | undefined;
   for (;;) {
@@ -209,7 +215,7 @@ function describe(error: ErrorText): string {
     : `the target refused the connection: ${error.message} (SQLSTATE ${error.code})`;
 }
 
-function needPassword(login: TargetLogin): string {
+function needPassword(login: PostgresLogin): string {
   if (login.password !== undefined) return login.password;
   throw new SallyportError('targetUnavailable', 'the target asks for a password, and its secret holds none');
 }
@@ -221,7 +227,7 @@ function md5(data: string | Buffer): string {
 const cancelDeadlineMs = 10_000;
 
 /** CancelRequest on a connection of its own; the target closes it when it has passed the request on. */
-async function cancelAt(login: TargetLogin, processId: number, secretKey: Buffer): Promise<void> {
+async function cancelAt(login: PostgresLogin, processId: number, secretKey: Buffer): Promise<void> {
   using deadline = deadlineIn(cancelDeadlineMs);
   const { socket } = await open(login, deadline.signal);
   const closed = new Promise<void>(resolve => socket.once('close', resolve));

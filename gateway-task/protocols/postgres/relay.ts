@@ -56,6 +56,7 @@ export class PostgresRelay implements Relay {
     gate.join({
       client: this.#client,
       target: leg.socket,
+      targetFrames: false,
       targetLends: leg.lends,
       // Node.js encrypts at once, or copies what it cannot.
       clientTakes: connection.encrypted,

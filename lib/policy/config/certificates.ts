@@ -19,6 +19,10 @@ export function withCertificates(
   const mistakes: Mistake[] = [];
   const targets: Targets = {};
   for (const [name, target] of Object.entries(yaml.value)) {
+    if (!('tls' in target)) {
+      targets[name] = target;
+      continue;
+    }
     const { ca } = target.tls;
     const pem = ca === undefined ? undefined : readPem(dir, ca);
     if (typeof pem === 'object') mistakes.push(yaml.mistakeAt([name, 'tls', 'ca'], pem.problem));

@@ -48,9 +48,12 @@ function schemaMistakes(policies: readonly WrittenPolicy[], schema: string): Mis
     throw new TypeError(`Cedar refuses what it read before: ${JSON.stringify(answer.errors)}`);
   const mistake = (policyId: string, error: DetailedError) =>
     policies[Number(policyId.slice(1))]?.cedarMistake(error);
-  return [...answer.validationErrors, ...answer.validationWarnings]
+  const found = [...answer.validationErrors, ...answer.validationWarnings]
     .map(({ policyId, error }) => mistake(policyId, error))
-    .filter(found => found !== undefined);
+    .filter(each => each !== undefined);
+  // Cedar tells a mistake once for each action of a group, which it names.
+  const once = found.map(each => ({ ...each, message: each.message.replace(/ for Action::"[^"]*"/, '') }));
+  return [...new Map(once.map(each => [JSON.stringify(each), each])).values()];
 }
 
 function limitsWithoutConnect(policies: readonly WrittenPolicy[], schema: string): Mistake[] {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
 import { ResourceNotFoundException, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, test } from '@jest/globals';
+import { postgresSecret } from '#gateway/protocols/postgres/login.ts';
 import { SecretValue } from '#lib/aws/secret-value.ts';
 import { TargetSecrets } from '#lib/aws/secrets.ts';
 
@@ -30,7 +31,7 @@ function given(answer: () => unknown) {
 }
 
 test('a secret that RDS wrote is read', async () => {
-  const secret = await given(() => asRds).secrets.get('shop');
+  const secret = await given(() => asRds).secrets.get('shop', postgresSecret);
 
   expect(secret).toMatchObject({ host: 'db.example', port: 5432, username: 'app', dbname: 'shop' });
   expect(secret.password?.reveal()).toBe('hunter2hunter2');
@@ -41,7 +42,9 @@ test.each([
   ['a port in text', { ...asRds, port: '5432' }],
   ['a certificate and its key', { username: 'app', certificate: 'PEM', key: 'PEM' }],
 ])('a secret may be %s', async (_, value) => {
-  await expect(given(() => value).secrets.get('shop')).resolves.toMatchObject({ username: 'app' });
+  await expect(given(() => value).secrets.get('shop', postgresSecret)).resolves.toMatchObject({
+    username: 'app',
+  });
 });
 
 test.each([
@@ -55,7 +58,7 @@ test.each([
   ['empty', ''],
 ])('a secret %s is refused, and nothing of it is in the error', async (_, value) => {
   const error: unknown = await given(() => value)
-    .secrets.get('shop')
+    .secrets.get('shop', postgresSecret)
     .catch((reason: unknown) => reason);
 
   expect(error).toMatchObject({ code: 'targetUnavailable' });
@@ -66,20 +69,20 @@ describe('a secret in memory', () => {
   test('is asked for once by many, and again when it is old', async () => {
     const { secrets, asked, advance } = given(() => asRds);
 
-    await Promise.all(Array.from({ length: 20 }, () => secrets.get('shop')));
+    await Promise.all(Array.from({ length: 20 }, () => secrets.get('shop', postgresSecret)));
     expect(asked()).toBe(1);
 
     advance(1_000);
-    await secrets.get('shop');
+    await secrets.get('shop', postgresSecret);
     expect(asked()).toBe(2);
   });
 
   test('is forgotten when a target refused it', async () => {
     const { secrets, asked } = given(() => asRds);
-    await secrets.get('shop');
+    await secrets.get('shop', postgresSecret);
 
     secrets.forget('shop');
-    await secrets.get('shop');
+    await secrets.get('shop', postgresSecret);
 
     expect(asked()).toBe(2);
   });
@@ -90,11 +93,13 @@ describe('a secret in memory', () => {
       if (away) throw new Error('connect ECONNREFUSED');
       return asRds;
     });
-    await expect(secrets.get('shop')).rejects.toMatchObject({ code: 'controlPlaneUnavailable' });
+    await expect(secrets.get('shop', postgresSecret)).rejects.toMatchObject({
+      code: 'controlPlaneUnavailable',
+    });
 
     away = false;
 
-    await expect(secrets.get('shop')).resolves.toMatchObject({ username: 'app' });
+    await expect(secrets.get('shop', postgresSecret)).resolves.toMatchObject({ username: 'app' });
   });
 
   test('that does not exist is told apart from a service that is away', async () => {
@@ -102,7 +107,7 @@ describe('a secret in memory', () => {
       throw new ResourceNotFoundException({ message: 'no', $metadata: {} });
     });
 
-    await expect(secrets.get('shop')).rejects.toMatchObject({ code: 'targetUnavailable' });
+    await expect(secrets.get('shop', postgresSecret)).rejects.toMatchObject({ code: 'targetUnavailable' });
   });
 });
 

@@ -28,7 +28,7 @@ async function killed(sql: string, why: string): Promise<TranscriptEvent[]> {
   const session = journal.openSession(id, head);
   const decision = session.decision(decisionJson('allow'));
   session.clientBytes(message('Q', Buffer.from(`${sql}\0`)));
-  session.command(commandJson(decision));
+  session.command(commandJson(decision), false);
   const gate = new Gate(
     session,
     { use: () => {}, decide: () => Promise.reject(new Error('nothing is decided here')) as never },

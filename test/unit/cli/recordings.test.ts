@@ -47,7 +47,7 @@ async function given(name: string, target: string, startedAt: number): Promise<s
   const journal = await recordings.open({ wallClock: () => startedAt });
   const id = newId();
   const session = journal.openSession(id, { ...head, target, principal: { ...head.principal, name } });
-  session.command(commandJson(session.decision(decisionJson('allow'))));
+  session.command(commandJson(session.decision(decisionJson('allow'))), false);
   session.end('{"how":"closed"}');
   await journal.close();
   await recordings.ship();

@@ -63,7 +63,9 @@ describe('the journal', () => {
           } else if (step === 'turn') {
             expect(await durable(recorder)).toBeUndefined();
           } else {
-            recorder[step](JSON.stringify({ text: 'ä'.repeat(bytes / 2) }));
+            const json = JSON.stringify({ text: 'ä'.repeat(bytes / 2) });
+            if (step === 'notice') recorder.note(step, json);
+            else recorder[step](json, false);
           }
           if (step !== 'turn' && bytes > 0) wanted.order.push(step);
           else if (step !== 'turn' && step !== 'client' && step !== 'server') wanted.order.push(step);
@@ -116,7 +118,7 @@ describe('the journal', () => {
 
     const decision = session.decision(decisionJson('allow'));
     session.clientBytes(Buffer.alloc(100_000));
-    const command = session.command(commandJson(decision));
+    const command = session.command(commandJson(decision), false);
     session.end('{"how":"closed"}');
     await journal.close();
     await recordings.ship();
@@ -157,10 +159,10 @@ describe('the journal', () => {
     const session = journal.openSession(id, head);
 
     const allow = session.decision(decisionJson('allow'));
-    session.command(commandJson(allow, 'parse'));
-    session.command(commandJson(allow, 'execute'));
-    const unread = session.command(commandJson(allow, 'unread'));
-    session.command(`{"of":${unread},"sha256":"00"}`);
+    session.command(commandJson(allow, 'parse'), true);
+    session.command(commandJson(allow, 'execute'), false);
+    const unread = session.command(commandJson(allow, 'unread'), false);
+    session.command(`{"of":${unread},"sha256":"00"}`, true);
     const deny = session.decision(decisionJson('deny'));
     session.error(JSON.stringify({ code: 'denied', message: 'no', decision: deny }));
     session.error(JSON.stringify({ code: 'unsupported', message: 'not a refusal: "decision":7' }));

@@ -88,7 +88,7 @@ describe('the shipper', () => {
     const journal = await recordings.open();
     const id = newId();
     const session = journal.openSession(id, head);
-    session.command(commandJson(0));
+    session.command(commandJson(0), false);
     await journal.close();
     await recordings.ship();
 
@@ -194,7 +194,7 @@ describe('the shipper', () => {
     // A client that knows the format sends a journal block in which somebody else does something.
     const other = await recordings.open({ taskId: 'other' });
     const victim = newId();
-    other.openSession(victim, head).command(commandJson(0));
+    other.openSession(victim, head).command(commandJson(0), false);
     await other.close();
     const [folder] = readdirSync(recordings.spoolDir);
     const forged = readFileSync(join(recordings.spoolDir, folder!, '000000.journal')).subarray(

@@ -89,7 +89,7 @@ describe('explain', () => {
       .split('\n')
       .findIndex(text => text.includes('"no-delete-without-where"'));
     expect(exitCode).toBe(1);
-    expect(out).toContain('dev@shop.example (human; developers) at shop, database shop');
+    expect(out).toContain('dev@shop.example (human; developers) at shop, place shop');
     expect(out).toContain('DENIED  A DELETE without WHERE');
     expect(out).toContain('DELETE; writes, without WHERE, 1 statement');
     expect(out).toContain(`no-delete-without-where  ${sampleFolder}/policies/everyone.cedar:${line + 1}`);

@@ -49,7 +49,7 @@ describe('a cached decision', () => {
           const now = start + minutes * 60_000;
           const key = [current, command, minutes].join();
           if (!fresh.has(key)) {
-            const context = { database: 'shop', sourceAddress: '192.0.2.7', now };
+            const context = { place: 'shop', sourceAddress: '192.0.2.7', now };
             const question = input({ command: commands[command], context });
             fresh.set(key, JSON.stringify(engines[current]!.explain(question).decision));
           }

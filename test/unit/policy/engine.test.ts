@@ -315,7 +315,7 @@ describe('every request', () => {
   const full = input({
     principal: person({ kind: 'agent', onBehalfOf: { subject: 'u2', name: 'other' }, groups: ['a', 'b'] }),
     context: {
-      database: 'shop',
+      place: 'shop',
       sourceAddress: '::ffff:192.0.2.7',
       now: 1e12,
       grant: { id: 'g', reason: 'INC-1' },

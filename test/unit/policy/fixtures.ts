@@ -50,7 +50,7 @@ export function input(overrides: Partial<DecisionInput> = {}): DecisionInput {
     principal: person(),
     target: { name: 'shop', protocol: 'postgres', tags: { env: 'sample' } },
     command: facts([select('public.orders')]),
-    context: { database: 'shop', sourceAddress: '192.0.2.7', now: Date.UTC(2026, 0, 31, 9, 30, 12) },
+    context: { place: 'shop', sourceAddress: '192.0.2.7', now: Date.UTC(2026, 0, 31, 9, 30, 12) },
     ...overrides,
   };
 }

@@ -122,12 +122,12 @@ describe('a mistake says what to write', () => {
     [
       'targets.yaml',
       'shop: { protocol: postgers, secret: s, database: shop }',
-      '"protocol" must be postgres. Did you mean "postgres"?',
+      '"protocol" must be postgres or ssh. Did you mean "postgres"?',
     ],
     [
       'targets.yaml',
       'shop: { secret: s, database: shop }',
-      '"protocol" is missing: write protocol: postgres.',
+      '"protocol" is missing: write protocol: postgres or ssh.',
     ],
     ['targets.yaml', 'shop: { protocol: postgres, secret: s }', '"database" is missing'],
     [
@@ -256,7 +256,7 @@ test('certificates are taken into the snapshot, and anything else in their place
     { ...good, 'targets.yaml': targets, 'shop.pem': `a comment\n${pem}` },
     loadConfig,
   );
-  expect(held.snapshot?.targets['shop']?.tls.ca).toBe(pem);
+  expect(held.snapshot?.targets['shop']).toMatchObject({ tls: { ca: pem } });
 
   const broken = pem.replace(/\n[^-]{20}/, '\nAAAAAAAAAAAAAAAAAAAA');
   expect(await places({ 'targets.yaml': targets, 'shop.pem': broken })).toEqual(['targets.yaml:1:101']);

@@ -72,7 +72,7 @@ describe('policies see', () => {
     const conditions = [
       'context.verb == "SELECT" && context.objects == ["a", "b"] && context.statements == 3',
       'context.writes && context.noWhere && !context.ddl && !context.opaque && !context.unknownCode',
-      'context.database == "shop"',
+      'context.place == "shop"',
     ];
 
     for (const condition of conditions) expect(holds(condition, input({ command }))).toBe(true);

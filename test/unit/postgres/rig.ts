@@ -223,7 +223,7 @@ function fakeRecorder(entries: Entry[], options: RigOptions): SessionRecorder {
       if (options.errorsFail) throw new SallyportError('evidenceUnavailable', 'the disk is full');
       note('error', json);
     },
-    notice: json => void note('notice', json),
+    note: (type, json) => void note(type, json),
     end: json => void note('end', json),
     whenDurable:
       options.durable ??

@@ -9,7 +9,7 @@ const deadlineMs = 15_000;
 const maxAnswerBytes = 16 * 1024 * 1024;
 
 interface Call<T> {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'POST' | 'DELETE';
   readonly path: `/v1/${string}`;
   readonly body?: unknown;
   readonly answer: z.ZodType<T>;

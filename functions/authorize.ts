@@ -5,7 +5,13 @@ import { PolicyEngine } from '#lib/policy/engine.ts';
 import type { Snapshot } from '#lib/policy/snapshot.ts';
 
 /** What somebody may ask of the control plane. */
-export type ControlAction = 'sessions:list' | 'sessions:kill' | 'tickets:create';
+export type ControlAction =
+  | 'sessions:list'
+  | 'sessions:kill'
+  | 'tickets:create'
+  | 'keys:bind'
+  | 'keys:list-all'
+  | 'keys:revoke-all';
 
 export interface Authorization {
   readonly effect: 'allow' | 'deny';

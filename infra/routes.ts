@@ -22,6 +22,13 @@ export const routes: readonly Route[] = [
   { method: 'POST', path: '/v1/lookup', function: 'policy-lookup', auth: 'iam' },
   { method: 'POST', path: '/v1/tickets', function: 'tickets', auth: 'jwt' },
   { method: 'POST', path: '/v1/tickets/redeem', function: 'tickets', auth: 'iam' },
+  { method: 'POST', path: '/v1/logins', function: 'logins', auth: 'iam' },
+  { method: 'POST', path: '/v1/logins/{id}', function: 'logins', auth: 'iam' },
+  { method: 'POST', path: '/v1/keys', function: 'keys', auth: 'iam' },
+  { method: 'POST', path: '/v1/keys/lookup', function: 'keys', auth: 'iam' },
+  { method: 'GET', path: '/v1/keys', function: 'keys', auth: 'jwt' },
+  // The fingerprint in base64url, as API Gateway decodes %2F before it looks for the route.
+  { method: 'DELETE', path: '/v1/keys/{fingerprint}', function: 'keys', auth: 'jwt' },
   { method: 'GET', path: '/v1/sessions', function: 'sessions', auth: 'jwt' },
   { method: 'POST', path: '/v1/sessions/{id}/kill', function: 'sessions', auth: 'jwt' },
 ];

@@ -20,6 +20,10 @@ const permissions = {
     'secretsmanager:GetSecretValue sallyport/targets/*',
     'execute-api:Invoke POST/v1/lookup',
     'execute-api:Invoke POST/v1/tickets/redeem',
+    'execute-api:Invoke POST/v1/logins',
+    'execute-api:Invoke POST/v1/logins/*',
+    'execute-api:Invoke POST/v1/keys',
+    'execute-api:Invoke POST/v1/keys/lookup',
   ],
   functions: [...on('policy', reading), ...on('access', writing), ...on('sessions', writing)],
   /** Whoever runs the stack, through the ready file. */

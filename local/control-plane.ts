@@ -16,7 +16,7 @@ import type { Role } from './aws/roles.ts';
 import { type Aws, startAws } from './aws/server.ts';
 import type { DataFolder } from './data-folder.ts';
 import { rotateLog } from './files.ts';
-import { audience, type IdentityProvider } from './identity-provider.ts';
+import { audience, type IdentityProvider, signInClient, signInScope } from './identity-provider.ts';
 import type { Ports } from './stack-ports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -72,7 +72,14 @@ function startStandIns(
   { folder, ports, roles, identity }: ControlPlaneParts,
   onFunctionOutput: (functionName: string, text: string) => void,
 ): Promise<Aws> {
-  const env = Object.fromEntries(tableKeys.map(key => [tables[key].environment, tableName(deployment, key)]));
+  const env = {
+    ...Object.fromEntries(tableKeys.map(key => [tables[key].environment, tableName(deployment, key)])),
+    SALLYPORT_OIDC_ISSUER: identity.issuer,
+    SALLYPORT_OIDC_AUDIENCE: audience,
+    SALLYPORT_OIDC_JWKS_URI: identity.jwksUri,
+    SALLYPORT_OIDC_CLIENT_ID: signInClient,
+    SALLYPORT_OIDC_SCOPE: signInScope,
+  };
   const names = [...new Set(routes.map(route => route.function))];
   const role: RoleName = 'functions';
   return startAws({

@@ -1,6 +1,7 @@
-/** The one page of the development identity provider: who are you? There are no passwords, so loopback only. */
+/** The sign-in page of the development identity provider: who are you? There are no passwords, so loopback only. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
+import { page, pageHeaders } from './identity-page.ts';
 import { findPerson, people } from './people.ts';
 
 const maxFormBytes = 1024;
@@ -23,21 +24,14 @@ export async function answerSignIn(provider: Provider, request: IncomingMessage,
 function choices(uid: string): string {
   const buttons = Object.values(people).map(
     ({ subject, email, about }) =>
-      `<p><button name="person" value="${subject}">${email}</button> ${about}</p>`,
+      `<li><button name="person" value="${subject}">${email}</button> <small>${about}</small></li>`,
   );
-  return `<form method="post" action="${signInPath(uid)}">${buttons.join('\n')}</form>`;
+  return `<form method="post" action="${signInPath(uid)}"><ul>${buttons.join('\n')}</ul></form>`;
 }
 
 function reply(response: ServerResponse, status: number, body: string) {
-  response.writeHead(status, {
-    'content-type': 'text/html; charset=utf-8',
-    'cache-control': 'no-store',
-    'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
-  });
-  response.end(
-    `<!doctype html><html lang="en"><title>Sign in</title><body style="font-family: sans-serif; margin: 3em">` +
-      `<h1>Development sign-in</h1>${body}</body></html>`,
-  );
+  response.writeHead(status, pageHeaders);
+  response.end(page('Who are you?', body));
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {

@@ -10,6 +10,7 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { createLocalJWKSet, exportJWK, generateKeyPair, type JSONWebKeySet, type JWK, jwtVerify } from 'jose';
 import Provider, { type ClientMetadata, type Configuration, interactionPolicy } from 'oidc-provider';
+import { devicePages, logoutPages } from './device-pages.ts';
 import { newSecret, readOrMake } from './files.ts';
 import { answerSignIn, signInPath } from './identity-pages.ts';
 import { IdentityStore } from './identity-store.ts';
@@ -23,6 +24,10 @@ export const audience = 'sallyport';
 export const resource = 'urn:sallyport';
 /** The public client of the command line tool. */
 export const commandLineClient = 'sallyport-cli';
+/** The public client of the control plane, which signs people in for clients that cannot carry a token. */
+export const signInClient = 'sallyport-sign-in';
+/** What that client asks for. */
+export const signInScope = 'openid email connect';
 
 /** What API Gateway's JWT authoriser can check; it knows no elliptic curves. */
 const signatureAlgorithm = 'RS256';
@@ -156,6 +161,9 @@ function configure({ key, cookieKey, agentSecret }: Secrets): Configuration {
     },
     extraTokenClaims: (_context, token) =>
       claimsOf(token.clientId, 'accountId' in token ? token.accountId : undefined),
+    // Elsewhere offline_access outlives the session. A key is to hold while the session does.
+    expiresWithSession: (_context, { clientId, scopes }) =>
+      clientId === signInClient || !scopes.has('offline_access'),
     interactions: { policy, url: (_context, interaction) => signInPath(interaction.uid) },
     loadExistingGrant: async context => {
       const { client, session, provider } = context.oidc;
@@ -170,7 +178,8 @@ function configure({ key, cookieKey, agentSecret }: Secrets): Configuration {
     },
     features: {
       devInteractions: { enabled: false },
-      deviceFlow: { enabled: true },
+      deviceFlow: { enabled: true, ...devicePages },
+      rpInitiatedLogout: { enabled: true, ...logoutPages },
       clientCredentials: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -192,6 +201,15 @@ function clients(agentSecret: string): ClientMetadata[] {
       response_types: ['code'],
       // RFC 8252 section 7.3: on loopback, any port.
       redirect_uris: [`http://${loopback}/callback`],
+    },
+    {
+      client_id: signInClient,
+      client_name: 'Sallyport',
+      application_type: 'native',
+      token_endpoint_auth_method: 'none',
+      grant_types: ['urn:ietf:params:oauth:grant-type:device_code', 'refresh_token'],
+      response_types: [],
+      redirect_uris: [],
     },
     {
       client_id: agent.subject,

@@ -8,6 +8,8 @@ type Shell = (typeof shells)[number];
 interface Verb {
   readonly name: string;
   readonly description: string;
+  /** `revoke` of `keys`. */
+  readonly subcommands: readonly string[];
   readonly options: readonly { readonly flag: string; readonly description: string }[];
 }
 
@@ -34,15 +36,16 @@ function verb(command: Command): Verb {
     flag: long ?? short ?? '',
     description,
   }));
-  return { name: command.name(), description: command.description(), options };
+  const subcommands = command.commands.map(each => each.name());
+  return { name: command.name(), description: command.description(), subcommands, options };
 }
 
 const scripts: Record<Shell, (verbs: readonly Verb[]) => string> = { bash, zsh, fish };
 
 function bash(verbs: readonly Verb[]): string {
   const cases = verbs.map(
-    ({ name, options }) =>
-      `    ${name}) words="${[...options.map(({ flag }) => flag), '--help'].join(' ')}" ;;`,
+    ({ name, subcommands, options }) =>
+      `    ${name}) words="${[...subcommands, ...options.map(({ flag }) => flag), '--help'].join(' ')}" ;;`,
   );
   return `_sallyport() {
   local words
@@ -59,11 +62,12 @@ complete -o default -F _sallyport sallyport
 
 function zsh(verbs: readonly Verb[]): string {
   const names = verbs.map(({ name, description }) => `    ${quoted(`${name}:${description}`)}`);
-  const cases = verbs.map(({ name, options }) => {
+  const cases = verbs.map(({ name, subcommands, options }) => {
     const flags = options.map(({ flag, description }) =>
       quoted(`${flag}[${description.replace(/[[\]\\:]/g, '\\$&')}]`),
     );
-    return `    ${name}) _arguments ${[...flags, "'--help[show help]'", "'*:file:_files'"].join(' ')} ;;`;
+    const rest = subcommands.length > 0 ? `'1:subcommand:(${subcommands.join(' ')})'` : "'*:file:_files'";
+    return `    ${name}) _arguments ${[...flags, "'--help[show help]'", rest].join(' ')} ;;`;
   });
   return `#compdef sallyport
 _sallyport() {
@@ -82,8 +86,9 @@ if [ "$funcstack[1]" = "_sallyport" ]; then _sallyport "$@"; else compdef _sally
 }
 
 function fish(verbs: readonly Verb[]): string {
-  const rows = verbs.flatMap(({ name, description, options }) => [
+  const rows = verbs.flatMap(({ name, description, subcommands, options }) => [
     `complete -c sallyport -n __fish_use_subcommand -a ${name} -d ${quoted(description)}`,
+    ...subcommands.map(word => `complete -c sallyport -n '__fish_seen_subcommand_from ${name}' -a ${word}`),
     ...options
       .filter(({ flag }) => flag.startsWith('--'))
       .map(

@@ -3,6 +3,7 @@ import { checkConfigCommand } from '#cli/check-config.ts';
 import { completionCommand } from '#cli/completion.ts';
 import { explainCommand } from '#cli/explain.ts';
 import { Failure } from '#cli/failure.ts';
+import { keysCommand } from '#cli/keys.ts';
 import { killCommand } from '#cli/kill.ts';
 import { replayCommand } from '#cli/replay.ts';
 import { sessionsCommand } from '#cli/sessions.ts';
@@ -28,15 +29,18 @@ In a checkout, "npm run -s sallyport -- VERB" is the same as "sallyport VERB"; "
 Exit codes of every verb: 0 done, 1 the answer is no, 2 the command was wrong.`,
   )
   .exitOverride()
+  // Options after a verb, or a verb's verb, are its own.
+  .enablePositionalOptions()
   .addCommand(checkConfigCommand())
   .addCommand(explainCommand())
+  .addCommand(keysCommand())
   .addCommand(killCommand())
   .addCommand(replayCommand())
   .addCommand(sessionsCommand())
   .addCommand(ticketCommand());
 program.addCommand(completionCommand(program));
 // commander hands settings down only to commands that it made itself.
-for (const command of program.commands) command.exitOverride();
+for (const command of program.commands.flatMap(verb => [verb, ...verb.commands])) command.exitOverride();
 
 // Whoever reads may have seen enough: `sallyport replay … | head`.
 process.stdout.on('error', error => {

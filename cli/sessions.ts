@@ -10,7 +10,7 @@ import {
   withRecordings,
 } from '#cli/recordings.ts';
 import { line } from '#cli/terminal-safe.ts';
-import { duration, size, table } from '#cli/units.ts';
+import { duration, size, table, timestamp } from '#cli/units.ts';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
 import { SessionFolder } from '#lib/evidence/folder.ts';
 import { readOverview, type SessionOverview } from '#lib/evidence/overview.ts';
@@ -67,7 +67,7 @@ async function printLive(options: Options, io: Io): Promise<void> {
   } else {
     const head = ['SESSION', 'START', 'PRINCIPAL', 'TARGET', 'CLIENT', 'TASK'];
     const rows = shown.map(({ id, startedAt, principal, target, place, sourceAddress, taskId }) =>
-      [id, start(startedAt), principal.name, where(target, place), sourceAddress, taskId].map(line),
+      [id, timestamp(startedAt), principal.name, where(target, place), sourceAddress, taskId].map(line),
     );
     io.out(table(head, rows));
   }
@@ -137,7 +137,7 @@ async function readAll(folder: string, ids: readonly string[]) {
 function row({ id, open, totals, end }: SessionOverview, idLength: number): string[] {
   return [
     id.slice(0, idLength),
-    start(open.startedAt),
+    timestamp(open.startedAt),
     // What is recorded of an open session says nothing of how long it has been open.
     end === undefined ? '' : duration(totals.elapsedNs),
     open.principal.name,
@@ -150,8 +150,6 @@ function row({ id, open, totals, end }: SessionOverview, idLength: number): stri
   ].map(line);
 }
 
-const start = (ms: number): string =>
-  Number.isFinite(new Date(ms).getTime()) ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ') : '?';
 const where = (target: string, place?: string): string =>
   place === undefined ? target : `${target}/${place}`;
 

@@ -20,6 +20,13 @@ export function size(bytes: number): string {
   return `${bytes} B`;
 }
 
+/** `2026-01-31 09:00:00`, in UTC; `?` for what is no time. */
+export function timestamp(ms: number): string {
+  return Number.isFinite(new Date(ms).getTime())
+    ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+    : '?';
+}
+
 /** Rows under a head, every column as wide as its widest cell. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = head.map((name, column) =>

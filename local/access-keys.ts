@@ -1,6 +1,7 @@
 /** Who may do what at the AWS stand-ins: the same roles as a deployment has, with keys of their own. */
 import { join } from 'node:path';
 import { z } from 'zod';
+import { keyAlias, type SigningKeyName } from '../infra/signing-keys.ts';
 import { tableName } from '../infra/tables.ts';
 import type { Role } from './aws/roles.ts';
 import { newSecret, readOrMake } from './files.ts';
@@ -13,11 +14,16 @@ const writing = [...reading, 'PutItem', 'UpdateItem', 'DeleteItem'];
 const on = (table: Parameters<typeof tableName>[1], actions: readonly string[]) =>
   actions.map(action => `dynamodb:${action} ${tableName(deployment, table)}`);
 
+const signing = (key: SigningKeyName) =>
+  ['GetPublicKey', 'Sign'].map(action => `kms:${action} ${keyAlias(deployment, key)}`);
+
 /** Least privilege: a call that a role does not make in production is refused here as well. */
 const permissions = {
   'gateway-task': [
     ...on('sessions', writing),
     'secretsmanager:GetSecretValue sallyport/targets/*',
+    ...signing('sshUsers'),
+    ...signing('sshHosts'),
     'execute-api:Invoke POST/v1/lookup',
     'execute-api:Invoke POST/v1/tickets/redeem',
     'execute-api:Invoke POST/v1/logins',

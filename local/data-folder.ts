@@ -23,6 +23,10 @@ const parts = {
   secrets: 'secrets',
   /** The sample PostgreSQL; elsewhere for root in a closed folder, see unprivileged.ts. */
   postgres: 'postgres',
+  /** The gateway's SSH host keys, what people and benchmarks need to reach the SSH host, and its authority. */
+  ssh: 'ssh',
+  /** The sample SSH host; elsewhere for root in a closed folder, as PostgreSQL. */
+  sshHost: 'ssh-host',
   /** The built gateway. */
   gateway: 'gateway',
   /** Evidence on its way, and at rest. */
@@ -33,6 +37,10 @@ const parts = {
   people: 'people',
   ready: 'ready.json',
 } as const;
+
+/** Parts whose servers run as somebody else under root. */
+const placed = ['postgres', 'sshHost'] as const satisfies readonly (keyof typeof parts)[];
+type Placed = (typeof placed)[number];
 
 /** Another stack uses the folder. */
 export class FolderInUse extends Error {
@@ -48,9 +56,11 @@ export class FolderInUse extends Error {
 export interface DataFolder {
   readonly root: string;
   /** The path of a part. */
-  path(part: Exclude<keyof typeof parts, 'lock' | 'owner' | 'postgres'>): string;
+  path(part: Exclude<keyof typeof parts, 'lock' | 'owner' | Placed>): string;
   /** Where PostgreSQL's state is. */
   readonly postgres: string;
+  /** Where the sample SSH host's is. */
+  readonly sshHost: string;
   /** Removes all state; the lock stays held. */
   reset(): Promise<void>;
   /** Lets the next stack in. */
@@ -71,19 +81,22 @@ export async function openDataFolder(path: string): Promise<DataFolder> {
   const lock = takeLock(at('lock'));
   if (lock === undefined) throw new FolderInUse(root, await ownerOf(at('owner')));
   await writePrivateFile(at('owner'), JSON.stringify({ pid: process.pid }));
-  const postgres = await placeFor(at('postgres'));
+  const places = { postgres: await placeFor(at('postgres')), sshHost: await placeFor(at('sshHost')) };
+  const claim = async () => {
+    for (const part of placed) if (places[part] !== at(part)) await claimPlace(places[part], root);
+  };
   await removeForsaken();
-  if (postgres !== at('postgres')) await claimPlace(postgres, root);
+  await claim();
   return {
     root,
     path: at,
-    postgres,
+    ...places,
     reset: async () => {
       for (const part of Object.keys(parts) as (keyof typeof parts)[]) {
         if (part !== 'lock' && part !== 'owner') await rm(at(part), { recursive: true, force: true });
       }
-      await rm(postgres, { recursive: true, force: true });
-      if (postgres !== at('postgres')) await claimPlace(postgres, root);
+      for (const part of placed) await rm(places[part], { recursive: true, force: true });
+      await claim();
     },
     release: () => lock.close(),
   };

@@ -1,5 +1,7 @@
 import type { IdentityProvider } from './identity-provider.ts';
 import { agent, people } from './people.ts';
+import type { GatewaySsh } from './ssh-gateway.ts';
+import type { SshDirect } from './ssh-sample.ts';
 
 /** What a script needs to use a running stack; written when everything serves (mode 0600: it holds tokens). */
 
@@ -13,6 +15,8 @@ export interface ReadyPerson {
 export interface ReadyFile {
   readonly gateway: {
     readonly postgres: { readonly host: string; readonly port: number };
+    /** Where the gateway speaks it. */
+    readonly ssh?: GatewaySsh;
     /** The authority that signed the gateway's certificate, in PEM. */
     readonly ca: string;
     /** `/live`, `/ready`, `/drain` and `/metrics` are below it. */
@@ -21,7 +25,7 @@ export interface ReadyFile {
     readonly pid: number;
   };
   readonly people: Readonly<Record<string, ReadyPerson>>;
-  readonly targets: Readonly<Record<string, ReadyTarget>>;
+  readonly targets: ReadyTargets;
   readonly control: { readonly url: string };
   readonly identity: { readonly issuer: string; readonly audience: string; readonly jwksUri: string };
   readonly aws: {
@@ -44,7 +48,13 @@ export interface ReadyFile {
 }
 
 /** A sample target, and the way round the gateway, which only samples have: benchmarks compare with it. */
-export interface ReadyTarget {
+export interface ReadyTargets {
+  readonly shop: ReadyPostgres;
+  /** Where the gateway speaks SSH, and a sample host can run. */
+  readonly 'web-1'?: { readonly protocol: 'ssh'; readonly direct: SshDirect };
+}
+
+export interface ReadyPostgres {
   readonly protocol: 'postgres';
   readonly direct: {
     readonly host: string;

@@ -7,6 +7,8 @@ export const portOffsets = {
   aws: 3,
   control: 4,
   sample: 5,
+  sshHost: 6,
+  ssh: 22,
   postgres: 32,
 } as const;
 
@@ -19,6 +21,8 @@ const labels: Readonly<Record<PortName, string>> = {
   aws: 'the AWS stand-ins',
   control: 'the control plane',
   sample: 'the sample PostgreSQL',
+  sshHost: 'the sample SSH host',
+  ssh: 'the SSH gateway',
   postgres: 'the PostgreSQL gateway',
 };
 

@@ -23,6 +23,8 @@ import { loopback } from './ports.ts';
 import type { PostgresServer } from './postgres.ts';
 import { type ReadyFile, readyPeople } from './ready-file.ts';
 import { startSample } from './sample.ts';
+import { type LocalSsh, sampleSecret, speaksSsh, startLocalSsh } from './ssh-gateway.ts';
+import { sampleHostName } from './ssh-sample.ts';
 import { choosePorts } from './stack-ports.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -49,6 +51,8 @@ export interface Stack {
   readonly ready: ReadyFile;
   readonly gateway: GatewayProcess;
   readonly postgres: PostgresServer;
+  /** Where the gateway speaks SSH. */
+  readonly ssh: LocalSsh | undefined;
   readonly aws: Aws;
   readonly identity: IdentityProvider;
   /** Puts a secret for a target beside the shop's: what `secret:` in targets.yaml names. */
@@ -96,7 +100,7 @@ async function start(
     say(`removing all data in ${folder.root}, the recordings in it too`);
     await folder.reset();
   }
-  for (const part of ['identity', 'secrets', 'spool', 'recordings', 'people', 'logs'] as const) {
+  for (const part of ['identity', 'secrets', 'spool', 'recordings', 'people', 'logs', 'ssh'] as const) {
     await mkdir(folder.path(part), { recursive: true, mode: 0o700 });
   }
   const ports = await choosePorts(options.portBase);
@@ -110,17 +114,26 @@ async function start(
 
   // At the same time, since each of them takes seconds; each says how to stop it before another can fail.
   say('starting PostgreSQL and the control plane, building the gateway ...');
-  const [sample, control, gatewayFile] = await allOf(
+  const controlStarted = startControlPlane({ folder, ports, roles, identity }).then(made => {
+    started.push(() => made.stop());
+    say(`control plane serves at ${made.aws.apiUrl}, AWS stand-ins at ${made.aws.endpoint}`);
+    return made;
+  });
+  const [sample, control, ssh, gatewayFile] = await allOf(
     startSample(folder, ports, pki).then(made => {
       started.push(() => made.server.stop());
       say(`PostgreSQL with the sample shop serves at ${loopback}:${ports.sample}`);
       return made;
     }),
-    startControlPlane({ folder, ports, roles, identity }).then(made => {
-      started.push(() => made.stop());
-      say(`control plane serves at ${made.aws.apiUrl}, AWS stand-ins at ${made.aws.endpoint}`);
-      return made;
-    }),
+    controlStarted,
+    speaksSsh
+      ? controlStarted.then(async ({ aws }) => {
+          const made = await startLocalSsh({ folder, ports, aws, operator: roles.operator });
+          started.push(() => made.stop());
+          say(`${sampleHostName}: ${made.notice}`);
+          return made;
+        })
+      : Promise.resolve(undefined),
     options.gatewayFile === undefined
       ? bundleGateway(folder.path('gateway')).then(built => built.main)
       : Promise.resolve(options.gatewayFile),
@@ -135,6 +148,7 @@ async function start(
     password: sample.login.password,
     dbname: sample.login.database,
   });
+  if (ssh?.sample) await control.putSecret(`sallyport/targets/${sampleHostName}`, sampleSecret(ssh.sample));
 
   const policies = new DynamoTable(control.dynamo, tableName(deployment, 'policy'));
   const publisher = new ConfigPublisher(config, new PolicyStore({ table: policies }));
@@ -149,6 +163,7 @@ async function start(
     cwd: folder.root,
     env: {
       ...gatewayEnvironment({ folder, ports, pki, aws: control.aws, identity, role: roles['gateway-task'] }),
+      ...ssh?.env,
       ...options.gatewayEnv,
     },
     healthUrl,
@@ -157,10 +172,12 @@ async function start(
   started.push(() => gateway.stop());
   await gateway.start();
   say(`gateway takes PostgreSQL sessions at ${loopback}:${ports.postgres}`);
+  if (ssh) say(`gateway takes SSH sessions at ${loopback}:${ports.ssh}`);
 
   const ready: ReadyFile = {
     gateway: {
       postgres: { host: loopback, port: ports.postgres },
+      ...(ssh ? { ssh: ssh.gateway } : {}),
       ca: pki.ca,
       health: healthUrl,
       pid: gateway.pid ?? 0,
@@ -168,6 +185,7 @@ async function start(
     people: await readyPeople(identity),
     targets: {
       shop: { protocol: 'postgres', direct: { host: loopback, port: ports.sample, ...sample.login } },
+      ...(ssh?.sample ? { [sampleHostName]: { protocol: 'ssh', direct: ssh.sample.direct } } : {}),
     },
     control: { url: control.aws.apiUrl },
     identity: { issuer: identity.issuer, audience, jwksUri: identity.jwksUri },
@@ -193,6 +211,7 @@ async function start(
     ready,
     gateway,
     postgres: sample.server,
+    ssh,
     aws: control.aws,
     identity,
     putSecret: control.putSecret,

@@ -12,6 +12,7 @@ interface Tool {
 
 /** The one whose version the tests rely on: Debian 12's. */
 export const postgresBin = '/usr/lib/postgresql/15/bin';
+export const sshd = '/usr/sbin/sshd';
 /** Debian's own, which sees Debian's modules; another one may come first on the path. */
 export const debianPython = '/usr/bin/python3';
 
@@ -25,6 +26,19 @@ const tools: readonly Tool[] = [
     package: 'python3-psycopg2',
     there: () => spawnSync(debianPython, ['-c', 'import psycopg2']).status === 0,
   },
+  { package: 'openssh-client', there: file('/usr/bin/ssh') },
+  { package: 'openssh-server', there: file(sshd) },
+  { package: 'openssh-sftp-server', there: file('/usr/lib/openssh/sftp-server') },
+  { package: 'rsync', there: file('/usr/bin/rsync') },
+  { package: 'git', there: file('/usr/bin/git') },
+  {
+    package: 'python3-paramiko',
+    there: () => spawnSync(debianPython, ['-c', 'import paramiko']).status === 0,
+  },
+  { package: 'ansible-core', there: file('/usr/bin/ansible') },
+  // What the faster half of SSH's cryptography is built with, as npm start does where they are.
+  { package: 'make', there: file('/usr/bin/make') },
+  { package: 'g++', there: file('/usr/bin/g++') },
   { package: 'openssl', there: file('/usr/bin/openssl') },
   { package: 'ca-certificates', there: file('/etc/ssl/certs/ca-certificates.crt') },
   { package: 'lsof', there: file('/usr/bin/lsof') },

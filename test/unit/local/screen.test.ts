@@ -10,7 +10,12 @@ const ready = (data: string): ReadyFile => ({
     pid: 1,
   },
   people: {},
-  targets: {},
+  targets: {
+    shop: {
+      protocol: 'postgres',
+      direct: { host: '127.0.0.1', port: 15405, user: '', password: '', database: 'shop' },
+    },
+  },
   control: { url: '' },
   identity: { issuer: '', audience: '', jwksUri: '' },
   aws: { endpoint: '', region: '', accessKeyId: '', secretAccessKey: '', tables: {} },

@@ -1,0 +1,108 @@
+/**
+ * As whom people get in at the sample SSH host. An ordinary user's host serves that user and nobody else. Root's
+ * must not serve root: whoever may reach the loopback address signs in at the development identity provider
+ * without a password. It serves an account of its own, which exists for the host alone: in a mount namespace
+ * (unshare(1)) with a user database and terminals of its own, so that nothing on the machine is changed.
+ */
+import { spawnSync } from 'node:child_process';
+import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import { join } from 'node:path';
+
+export interface SshAccount {
+  readonly name: string;
+  readonly home: string;
+  readonly shell: string;
+  /** Who files of the host belong to; undefined: whoever runs this. */
+  readonly owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** In words, for people: as whom they get in. */
+  readonly about: string;
+  /** The command that runs a program as this account, for as long as the program runs. */
+  wrap(command: string, args: readonly string[]): { readonly command: string; readonly args: string[] };
+}
+
+/**
+ * No user of Debian's or of a distribution like it has this id, and it is not `nobody`'s, as whom the sample
+ * PostgreSQL runs: its files are not for this account.
+ */
+const ownId = 65_533;
+const ownName = 'web';
+const shell = '/bin/bash';
+/** sshd and the programs that change namespaces are where an ordinary user's PATH may not lead. */
+export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/**
+ * $1: folder with the user database; the rest: a program. Everything that the program could gain rights by is
+ * given up. Terminals are their own since the machine's may be closed to sshd without root.
+ */
+const namespaceScript = `set -e
+mount --bind "$1/passwd" /etc/passwd
+mount --bind "$1/group" /etc/group
+mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts /dev/pts
+mount --bind /dev/pts/ptmx /dev/ptmx
+shift
+exec setpriv --reuid=${ownId} --regid=${ownId} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$@"`;
+
+/**
+ * @param place where root's host keeps its files: others must be able to get there
+ * @returns a reason, in words, where there can be no such account here
+ */
+export async function sshAccount(place: string): Promise<SshAccount | string> {
+  if (process.getuid?.() !== 0) return ownAccount();
+  if (process.platform !== 'linux') return 'root has no account for it on this system';
+  await mkdir(place, { recursive: true, mode: 0o711 });
+  const home = join(place, 'home');
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  await chown(home, ownId, ownId);
+  const users = join(place, 'users');
+  await writeUsers(users, home);
+  const wrap = (command: string, args: readonly string[]) => ({
+    command: 'unshare',
+    args: ['--mount', '--propagation', 'private', 'sh', '-c', namespaceScript, 'sh', users, command, ...args],
+  });
+  const account: SshAccount = {
+    name: ownName,
+    home,
+    shell,
+    owner: { uid: ownId, gid: ownId },
+    about: `as "${ownName}", an account that exists for it alone (user id ${ownId})`,
+    wrap,
+  };
+  const problem = tryOut(account);
+  return problem === undefined ? account : `root cannot make an account for it here: ${problem}`;
+}
+
+/** Whoever runs this. */
+export function ownAccount(): SshAccount {
+  const { username, homedir, shell } = userInfo();
+  return {
+    name: username,
+    home: homedir,
+    shell: shell ?? '/bin/sh',
+    owner: undefined,
+    about: `as "${username}", you: what they do there, they do with your rights`,
+    wrap: (command, args) => ({ command, args: [...args] }),
+  };
+}
+
+/** The machine's users and groups, and the account's own before them: also one that a machine has of that name gives way. */
+async function writeUsers(folder: string, home: string): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  const add = async (file: string, line: string) => {
+    await writeFile(join(folder, file), `${line}\n${await readFile(join('/etc', file), 'utf8')}`, {
+      mode: 0o644,
+    });
+  };
+  await add('passwd', `${ownName}:*:${ownId}:${ownId}:sample SSH host:${home}:${shell}`);
+  await add('group', `${ownName}:x:${ownId}:`);
+}
+
+/** Why nothing can be run as the account; undefined when it can. A container without CAP_SYS_ADMIN cannot. */
+function tryOut(account: SshAccount): string | undefined {
+  const { command, args } = account.wrap('/bin/sh', ['-c', 'cd && exec id -un']);
+  const env = { PATH: systemPath, HOME: account.home };
+  const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd: '/', env });
+  if (error !== undefined) return error.message;
+  if (status !== 0) return stderr.trim().split('\n')[0] || `status ${status}`;
+  return stdout.trim() === ownName ? undefined : `its name is looked up elsewhere (${stdout.trim()})`;
+}

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Log, story, toStandardError } from '#functions/middleware/problems.ts';
 import type { KeyBinding } from '#lib/aws/key-store.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { AuthorizationServer } from '#lib/identity/authorization-server.ts';
@@ -18,6 +19,8 @@ export interface CheckSources {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly wait?: (ms: number) => Promise<unknown>;
+  /** [one line of JSON on standard error] */
+  readonly log?: Log;
 }
 
 /** A token that ends sooner than this is renewed at once. */
@@ -74,7 +77,7 @@ function isDue({ checkMs }: CheckSources, { refreshToken, checkedAt, principal }
 }
 
 async function check(
-  { keys, provider, verify, now }: CheckSources,
+  { keys, provider, verify, now, log = toStandardError }: CheckSources,
   asking: KeyBinding,
   checkedAt: number,
   from: string | undefined,
@@ -97,6 +100,7 @@ async function check(
     return (await keys.replace(renewed, asking)) ? answered(renewed) : undefined;
   } catch (error) {
     if (!(error instanceof SallyportError)) throw error;
+    log({ level: 'warn', code: error.code, error: story(error) });
     if (error.code === 'unauthenticated') {
       await keys.remove(asking);
       return undefined;

@@ -40,7 +40,7 @@ const maxAttempts = 3;
 export function makeHandler(sources: KeySources): HttpHandler {
   return router({
     'POST /v1/keys': middy<HttpEvent, HttpAnswer>()
-      .use(problems())
+      .use(problems(sources.log))
       .use(iamCaller())
       .use(jsonBody(bindRequestSchema))
       .handler(async event => {
@@ -48,7 +48,7 @@ export function makeHandler(sources: KeySources): HttpHandler {
         return json(201, await bind(sources, loginId, Buffer.from(publicKey, 'base64'), comment));
       }),
     'POST /v1/keys/lookup': middy<HttpEvent, HttpAnswer>()
-      .use(problems())
+      .use(problems(sources.log))
       .use(iamCaller())
       .use(jsonBody(keyLookupRequestSchema))
       .handler(async event => {
@@ -57,11 +57,11 @@ export function makeHandler(sources: KeySources): HttpHandler {
         return json(200, { principal });
       }),
     'GET /v1/keys': middy<HttpEvent, HttpAnswer>()
-      .use(problems())
+      .use(problems(sources.log))
       .use(jwtPrincipal())
       .handler(async event => json(200, await list(sources, event))),
     'DELETE /v1/keys/{fingerprint}': middy<HttpEvent, HttpAnswer>()
-      .use(problems())
+      .use(problems(sources.log))
       .use(jwtPrincipal())
       .handler(async event => json(200, await revoke(sources, event))),
   });

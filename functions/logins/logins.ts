@@ -33,12 +33,12 @@ export interface LoginSources extends PollSources {
 export function makeHandler(sources: LoginSources): HttpHandler {
   return router({
     'POST /v1/logins': middy<HttpEvent, HttpAnswer>()
-      .use(problems())
+      .use(problems(sources.log))
       .use(iamCaller())
       .use(jsonBody(loginRequestSchema))
       .handler(async event => json(201, await begin(sources, event.json.purpose, event.json.from))),
     'POST /v1/logins/{id}': middy<HttpEvent, HttpAnswer>()
-      .use(problems())
+      .use(problems(sources.log))
       .use(iamCaller())
       .handler(async event =>
         json(200, (await ask(sources, event.pathParameters?.['id'])) satisfies LoginState),

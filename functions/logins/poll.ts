@@ -1,3 +1,4 @@
+import { type Log, story, toStandardError } from '#functions/middleware/problems.ts';
 import type { LoginState } from '#lib/aws/control-api.ts';
 import type { PendingLogin, StoredLogin } from '#lib/aws/login-store.ts';
 import { SallyportError } from '#lib/errors.ts';
@@ -15,6 +16,8 @@ export interface PollSources {
   readonly verify: (accessToken: string) => Promise<Principal>;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
+  /** [one line of JSON on standard error] */
+  readonly log?: Log;
 }
 
 /** For so long after it is done, a key can be bound to a sign-in. */
@@ -42,8 +45,13 @@ export async function poll(sources: PollSources, login: PendingLogin): Promise<L
   if (askedAt < login.nextPollAt) return { state: 'pending', intervalMs };
   const asking = { ...login, nextPollAt: askedAt + intervalMs, revision: login.revision + 1 };
   if (!(await logins.replace(asking, login))) return { state: 'pending', intervalMs };
-  const answer = await provider.redeemDeviceCode(login.deviceCode).catch(orUnavailable);
-  return answer === undefined ? later(sources, asking) : settle(sources, asking, answer);
+  let answer: TokenAnswer;
+  try {
+    answer = await provider.redeemDeviceCode(login.deviceCode);
+  } catch (error) {
+    return later(sources, asking, error);
+  }
+  return settle(sources, asking, answer);
 }
 
 async function settle(sources: PollSources, login: PendingLogin, answer: TokenAnswer): Promise<LoginState> {
@@ -69,7 +77,10 @@ async function settle(sources: PollSources, login: PendingLogin, answer: TokenAn
 }
 
 /** The provider is away: RFC 8628 section 3.5 asks for exponential pauses. */
-function later(sources: PollSources, login: PendingLogin): Promise<LoginState> {
+function later(sources: PollSources, login: PendingLogin, error: unknown): Promise<LoginState> {
+  if (!(error instanceof SallyportError && error.code === 'controlPlaneUnavailable')) throw error;
+  const { log = toStandardError } = sources;
+  log({ level: 'warn', code: error.code, error: story(error) });
   return wait(sources, login, { intervalMs: login.intervalMs, failures: login.failures + 1 });
 }
 
@@ -113,9 +124,4 @@ async function finish(
     if (await logins.replace({ ...done, revision: was.revision + 1 }, was)) break;
   }
   return { state: 'done', principal };
-}
-
-function orUnavailable(error: unknown): undefined {
-  if (error instanceof SallyportError && error.code === 'controlPlaneUnavailable') return undefined;
-  throw error;
 }

@@ -18,7 +18,8 @@ export class ProblemError extends Error {
 
 export type Log = (line: Readonly<Record<string, unknown>>) => void;
 
-const toStandardError: Log = line => console.error(JSON.stringify(line));
+/** CloudWatch Logs takes what a function prints. */
+export const toStandardError: Log = line => console.error(JSON.stringify(line));
 
 /**
  * Every error becomes a problem (RFC 9457) with a `code`. What we did not foresee says nothing to the caller;
@@ -55,7 +56,7 @@ function isProblemCode(code: string): code is ProblemCode {
 }
 
 /** The error and its causes, outermost first. */
-function story(error: unknown): readonly string[] {
+export function story(error: unknown): readonly string[] {
   const lines: string[] = [];
   for (let next = error; next !== undefined && lines.length < 8; ) {
     lines.push(next instanceof Error ? (next.stack ?? String(next)) : String(next));

@@ -34,7 +34,8 @@ export function snapshot(description = 'A shop.', padding = 0): Snapshot {
   };
   const text = [
     '@id("operators") permit (principal in Group::"operators",',
-    'action in [Action::"sessions:list", Action::"sessions:kill", Action::"tickets:create"], resource);',
+    'action in [Action::"sessions:list", Action::"sessions:kill", Action::"tickets:create",',
+    'Action::"keys:bind", Action::"keys:list-all", Action::"keys:revoke-all"], resource);',
   ].join(' ');
   return sealSnapshot({
     schema,

@@ -33,8 +33,9 @@ type Paths =
       readonly answer: Answer & { kind: 'failed' };
     };
 
+/** A server fails where there is no such file; a direction that was not asked for was not decided. */
 const handleErrors = {
-  unknown: 'this handle is not open',
+  unknown: 'this handle is not that of an open file',
   reading: 'the file was not opened for reading',
   writing: 'the file was not opened for writing',
 } as const;
@@ -60,7 +61,7 @@ export class ClientRequests {
     const { id, handle, offset, length } = transfer;
     this.#exchange.checkId(id);
     const file = this.#exchange.file(handle);
-    if (file === undefined) {
+    if (file === undefined || file.opening.directory) {
       this.#refuseHandle(id, 'unknown');
     } else if (writes ? !file.opening.writes : !file.opening.reads) {
       this.#refuseHandle(id, writes ? 'writing' : 'reading');
@@ -99,11 +100,7 @@ export class ClientRequests {
   #withHandle({ shape, id, handles }: Request, bytes: Buffer): Outcome {
     const handle = handles[0]!;
     const file = this.#exchange.file(handle);
-    if (file === undefined) {
-      this.#refuseHandle(id, 'unknown');
-      this.#port.dropped(bytes);
-      return 'done';
-    }
+    if (file === undefined) return this.#dropHandle(id, 'unknown', bytes);
     if (shape.name === 'close') this.#exchange.close(handle);
     this.#exchange.begin(
       id,
@@ -114,11 +111,7 @@ export class ClientRequests {
 
   #setHandle(request: Request, bytes: Buffer): Outcome {
     const file = this.#exchange.file(request.handles[0]!);
-    if (file === undefined) {
-      this.#refuseHandle(request.id, 'unknown');
-      this.#port.dropped(bytes);
-      return 'done';
-    }
+    if (file === undefined) return this.#dropHandle(request.id, 'unknown', bytes);
     const admission = this.#admit(request.id, ['sftp:setstat'], [file.path], bytes);
     if (admission === undefined) return 'done';
     const size = request.attributes?.size;
@@ -135,12 +128,11 @@ export class ClientRequests {
 
   #copy(request: Request, bytes: Buffer): Outcome {
     const [from, to] = request.handles.map(handle => this.#exchange.file(handle));
-    if (from === undefined || to === undefined || !from.opening.reads || !to.opening.writes) {
-      const open = from !== undefined && to !== undefined;
-      this.#refuseHandle(request.id, !open ? 'unknown' : !from.opening.reads ? 'reading' : 'writing');
-      this.#port.dropped(bytes);
-      return 'done';
+    if (from === undefined || to === undefined || from.opening.directory || to.opening.directory) {
+      return this.#dropHandle(request.id, 'unknown', bytes);
     }
+    if (!from.opening.reads) return this.#dropHandle(request.id, 'reading', bytes);
+    if (!to.opening.writes) return this.#dropHandle(request.id, 'writing', bytes);
     const admission = this.#admit(request.id, ['sftp:copy'], [from.path, to.path], bytes);
     if (admission === undefined) return 'done';
     to.written.spoil('parts of it were copied within the target');
@@ -264,6 +256,12 @@ export class ClientRequests {
     const code = why === 'unknown' ? statusCode.failure : statusCode.permissionDenied;
     this.#exchange.reply(status(id, code, handleErrors[why]));
     this.#port.refused(new SallyportError('denied', handleErrors[why]));
+  }
+
+  #dropHandle(id: number, why: keyof typeof handleErrors, bytes: Buffer): Outcome {
+    this.#refuseHandle(id, why);
+    this.#port.dropped(bytes);
+    return 'done';
   }
 
   #drop(bytes: Buffer, reason: SallyportError): Outcome {

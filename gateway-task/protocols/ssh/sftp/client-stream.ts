@@ -34,6 +34,7 @@ export class ClientStream {
   #body: Body | undefined;
   /** The packet that waits, and what came since. */
   readonly #held = new Gather();
+  #waits = false;
   #ended = false;
 
   constructor(port: FilePort, exchange: Exchange, requests: ClientRequests, maxHeldBytes: number) {
@@ -45,7 +46,7 @@ export class ClientStream {
 
   /** Something waits for the server. */
   get waits(): boolean {
-    return this.#held.length > 0;
+    return this.#waits;
   }
 
   /** Whether the client has said INIT and was not answered. */
@@ -57,19 +58,21 @@ export class ClientStream {
   take(chunk: Buffer): void {
     let rest = chunk;
     while (rest.length > 0) {
-      if (this.waits) {
+      if (this.#waits) {
         this.#hold(rest);
         return;
       }
       if (this.#partial.length === 0) {
-        this.#walk(rest);
-        return;
+        rest = rest.subarray(this.#walk(rest));
+        continue;
       }
       // Only what the packet lacks is copied.
       const lacks = this.#need - this.#partial.length;
       this.#partial.add(rest.subarray(0, lacks));
       rest = rest.subarray(lacks);
-      if (this.#partial.length >= this.#need) this.#walk(this.#partial.take());
+      if (this.#partial.length < this.#need) return;
+      const packet = this.#partial.take();
+      this.#hold(packet.subarray(this.#walk(packet)));
     }
   }
 
@@ -80,8 +83,9 @@ export class ClientStream {
 
   /** The server has said something: what waits is tried again. Throws SshDataFault. */
   resume(): void {
-    if (!this.waits) return;
-    this.#walk(this.#held.take());
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#held.consume(this.#walk(this.#held.peek()));
     if (this.#ended) this.#finish();
   }
 
@@ -92,12 +96,13 @@ export class ClientStream {
 
   /** Bytes of a packet that will not come whole any more are the last thing that is recorded. */
   #finish(): void {
-    if (this.waits) return;
+    if (this.#waits) return;
     if (this.#partial.length > 0) this.#port.dropped(this.#partial.take());
     this.#port.clientDone();
   }
 
-  #walk(bytes: Buffer): void {
+  /** @returns how many of the bytes have had their turn; if not all, the rest waits. */
+  #walk(bytes: Buffer): number {
     /** Where the run begins that has not been forwarded. */
     let start = 0;
     let offset = 0;
@@ -116,10 +121,11 @@ export class ClientStream {
         if (bytes.length - offset < need) {
           this.#need = need;
           this.#partial.add(bytes.subarray(offset));
-          break;
+          this.#carry(bytes, start, offset);
+          return bytes.length;
         }
         if (this.#mustWait()) {
-          this.#hold(bytes.subarray(offset));
+          this.#waits = true;
           break;
         }
         const end = offset + need;
@@ -140,7 +146,7 @@ export class ClientStream {
         const whole = bytes.subarray(offset, end);
         const outcome = this.#state === 'init' ? this.#init(whole) : this.#requests.decide(whole);
         if (outcome === 'wait') {
-          this.#hold(bytes.subarray(offset));
+          this.#waits = true;
           break;
         }
         offset = end;
@@ -151,6 +157,7 @@ export class ClientStream {
       throw fault;
     }
     this.#carry(bytes, start, offset);
+    return offset;
   }
 
   /** How many bytes of the packet at `at` must be there to decide it. */
@@ -201,6 +208,7 @@ export class ClientStream {
   }
 
   #hold(bytes: Buffer): void {
+    if (bytes.length === 0) return;
     if (this.#held.length + bytes.length > this.#maxHeldBytes) {
       throw new SshDataFault('more was sent than there is room for');
     }

@@ -7,6 +7,8 @@ export interface HoldBudget {
 
 /** What a piece costs besides its bytes. */
 const pieceBytes = 128;
+/** A hole, or something that came again: which is seen first depends on how the pieces were cut. */
+const notOnce = 'its parts did not pass once each';
 const emptyDigest = hash('sha256', '', 'hex');
 
 /**
@@ -38,7 +40,7 @@ export class FileDigest {
     this.bytes += piece.length;
     if (this.#why !== undefined || piece.length === 0) return;
     if (offset < this.#next || this.#early.has(offset)) {
-      this.spoil('parts of it passed more than once');
+      this.spoil(notOnce);
     } else if (offset > this.#next) {
       this.#hold(offset, piece);
     } else {
@@ -56,7 +58,7 @@ export class FileDigest {
   }
 
   end(): { readonly sha256: string | null; readonly why?: string } {
-    if (this.#early.size > 0) this.spoil('parts of it did not pass');
+    if (this.#early.size > 0) this.spoil(notOnce);
     if (this.#why !== undefined) return { sha256: null, why: this.#why };
     return { sha256: this.#hash?.digest('hex') ?? emptyDigest };
   }

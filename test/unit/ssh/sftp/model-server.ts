@@ -24,7 +24,7 @@ export class ModelServer {
     ['/home', { kind: 'directory' }],
     ['/home/u', { kind: 'directory' }],
   ]);
-  readonly #handles = new Map<string, { path: string; listed?: boolean }>();
+  readonly #handles = new Map<string, { readonly node: Node; listed?: boolean }>();
   #nextHandle = 0;
   #partial: Buffer = Buffer.alloc(0);
   /** Requests that came, in order. */
@@ -71,8 +71,10 @@ export class ModelServer {
     return Buffer.concat(answers);
   }
 
-  /** @param last what becomes of a link in the last place */
-  #resolve(path: string, last: 'follow' | 'entry'): string {
+  /** @param asked what becomes of a link in the last place */
+  #resolve(path: string, asked: 'follow' | 'entry'): string {
+    // A slash at the end is followed.
+    const last = path.endsWith('/') ? 'follow' : asked;
     let left = path.split('/').filter(name => name !== '' && name !== '.');
     let at = path.startsWith('/') ? '/' : '/home/u';
     for (let links = 0; left.length > 0; ) {
@@ -107,12 +109,31 @@ export class ModelServer {
     const handle = Buffer.alloc(4);
     handle.writeUInt32BE(this.#nextHandle);
     this.#nextHandle += 1;
-    this.#handles.set(handle.toString('latin1'), { path });
+    this.#handles.set(handle.toString('latin1'), { node: this.#node(path) });
     return handle;
+  }
+
+  #hasChildren(path: string): boolean {
+    return [...this.nodes.keys()].some(
+      other => other !== path && other.startsWith(path === '/' ? path : `${path}/`),
+    );
+  }
+
+  /** A name that can be made: what it stands in is a directory, and it is not there. */
+  #free(path: string): string {
+    const parent = path.slice(0, path.lastIndexOf('/')) || '/';
+    if (this.nodes.has(path)) throw new Failure(4);
+    if (this.nodes.get(parent)?.kind !== 'directory') throw noSuchFile();
+    return path;
   }
 
   #move(from: string, to: string): void {
     this.#node(from);
+    if (from === to) return;
+    if (to.startsWith(`${from}/`) || from === '/') throw new Failure(4);
+    if (this.nodes.get(to)?.kind === 'directory') throw new Failure(4);
+    this.nodes.delete(to);
+    this.#free(to);
     for (const [path, node] of [...this.nodes]) {
       if (path !== from && !path.startsWith(`${from}/`)) continue;
       this.nodes.delete(path);
@@ -133,7 +154,7 @@ export class ModelServer {
       case 3: {
         const opened = path('follow');
         const pflags = fields.u32();
-        if ((pflags & 8) !== 0 && !this.nodes.has(opened)) this.file(opened, '');
+        if ((pflags & 8) !== 0 && !this.nodes.has(opened)) this.file(this.#free(opened), '');
         const node = this.#node(opened);
         if (node.kind !== 'file') throw new Failure(4);
         if ((pflags & 16) !== 0) node.bytes = Buffer.alloc(0);
@@ -145,13 +166,14 @@ export class ModelServer {
         return reply.status(id, 0);
       }
       case 5: {
-        const node = this.#node(handle().path);
+        const { node } = handle();
+        if (node.kind !== 'file') throw new Failure(4);
         const offset = fields.u64();
-        const bytes = node.kind === 'file' ? node.bytes.subarray(offset, offset + fields.u32()) : [];
-        return bytes.length === 0 ? reply.status(id, 1) : reply.data(id, Buffer.from(bytes));
+        const bytes = node.bytes.subarray(offset, offset + fields.u32());
+        return bytes.length === 0 ? reply.status(id, 1) : reply.data(id, bytes);
       }
       case 6: {
-        const node = this.#node(handle().path);
+        const { node } = handle();
         if (node.kind !== 'file') throw new Failure(4);
         const offset = fields.u64();
         const data = fields.string();
@@ -184,18 +206,22 @@ export class ModelServer {
         open.listed = true;
         return reply.name(id, '.', '..');
       }
-      case 13:
-        if (!this.nodes.delete(path('entry'))) throw noSuchFile();
-        return reply.status(id, 0);
-      case 14: {
-        const made = path('entry');
-        if (this.nodes.has(made)) throw new Failure(4);
-        this.directory(made);
+      case 13: {
+        const gone = path('entry');
+        if (this.#node(gone).kind === 'directory') throw new Failure(4);
+        this.nodes.delete(gone);
         return reply.status(id, 0);
       }
-      case 15:
-        if (!this.nodes.delete(path('entry'))) throw noSuchFile();
+      case 14: {
+        this.directory(this.#free(path('entry')));
         return reply.status(id, 0);
+      }
+      case 15: {
+        const gone = path('entry');
+        if (this.#node(gone).kind !== 'directory' || this.#hasChildren(gone)) throw new Failure(4);
+        this.nodes.delete(gone);
+        return reply.status(id, 0);
+      }
       case 16:
         return reply.name(id, this.#resolve(fields.text(), 'follow'));
       case 17:
@@ -211,7 +237,7 @@ export class ModelServer {
       }
       case 20: {
         const says = fields.text();
-        this.link(path('entry'), says);
+        this.link(this.#free(path('entry')), says);
         return reply.status(id, 0);
       }
       case 200:

@@ -283,7 +283,8 @@ describe('handles', () => {
   test.each<[string, Buffer, number]>([
     ['READ of what was opened to be written', request.read(9, handle(1), 0, 1), 3],
     ['WRITE to what was opened to be read', request.write(9, handle(0), 0, 'x'), 3],
-    ['READ of a directory', request.read(9, handle(2), 0, 1), 3],
+    ['READ of a directory', request.read(9, handle(2), 0, 1), 4],
+    ['copy-data of a directory', request.copyData(9, handle(2), handle(1)), 4],
     ['READ of a handle that was never given', request.read(9, handle(7), 0, 1), 4],
     ['WRITE to a handle that was never given', request.write(9, handle(7), 0, 'abc'), 4],
     ['CLOSE of a handle that was never given', request.close(9, handle(7)), 4],
@@ -399,12 +400,12 @@ describe('files', () => {
   });
 
   test.each<[string, readonly Buffer[], number, string]>([
-    ['a hole', [request.write(2, handle(0), 3, 'def')], 3, 'parts of it did not pass'],
+    ['a hole', [request.write(2, handle(0), 3, 'def')], 3, 'its parts did not pass once each'],
     [
       'a second writing',
       [request.write(2, handle(0), 0, 'abc'), request.write(3, handle(0), 1, 'x')],
       4,
-      'parts of it passed more than once',
+      'its parts did not pass once each',
     ],
     [
       'a cut',

@@ -1,9 +1,10 @@
 /**
  * The way in of every npm script: `node local/bootstrap.mjs SCRIPT [arguments]`.
  *
- * Plain JavaScript, nothing imported that is not in Node.js 20, since it runs on a fresh clone under whatever
- * Node.js the machine has. It installs the pinned packages when they are missing or out of date, then goes
- * on under the pinned Node.js 24, which is one of them. With nothing to install it costs a hash of one file.
+ * Plain JavaScript, nothing imported that is not in Node.js 20 or beside this file, since it runs on a fresh
+ * clone under whatever Node.js the machine has. It installs the pinned packages when they are missing or out of
+ * date, then goes on under the pinned Node.js 24, which is one of them. With nothing to install it costs a hash
+ * of one file.
  *
  * The scripts say `exec`, so that the shell between npm and here gives way: Debian's would keep a SIGINT that
  * npm passes on to itself.
@@ -14,6 +15,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { constants, tmpdir } from 'node:os';
 import { delimiter, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSshCrypto } from './ssh-crypto.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const modules = join(root, 'node_modules');
@@ -32,6 +34,9 @@ const programs = {
   'conformance:postgres': ['test/conformance/postgres.ts'],
   build: ['gateway-task/bundle/main.ts'],
 };
+
+/** Those whose SSH should be fast; the tests see to it themselves. */
+const wantSshCrypto = ['start', 'bench', 'build'];
 
 /** Ends the program with one line that says what is wrong and what to do. */
 function fail(line) {
@@ -301,5 +306,9 @@ if (!existsSync(stampFile) || readFileSync(stampFile, 'utf8') !== lockDigest()) 
   } catch {
     // Another user's node_modules: nothing to remember there, and nothing wrong.
   }
+}
+if (wantSshCrypto.includes(script)) {
+  const why = await buildSshCrypto({ root, findNpm: npmCommand, say });
+  if (why !== undefined) say(`SSH runs in JavaScript, two to three times slower: ${why}`);
 }
 go(script, rest);

@@ -1,14 +1,15 @@
-/** Makes of the gateway task what is deployed: one file a process, WebAssembly beside it, no node_modules. */
+/** Makes of the gateway task what is deployed: one file a process, compiled code beside it, no node_modules. */
 import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { cedarWasm } from './cedar-wasm.ts';
 import { libpgQuery } from './libpg-query.ts';
+import { ssh2 } from './ssh2.ts';
 
 const source = (path: string) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** CommonJS inside an ES module still expects these. */
-const banner = `import { createRequire as __makeRequire } from 'node:module';
+export const banner = `import { createRequire as __makeRequire } from 'node:module';
 const require = __makeRequire(import.meta.url);
 const __dirname = import.meta.dirname;
 const __filename = import.meta.filename;`;
@@ -34,7 +35,7 @@ export async function bundleGateway(folder: string): Promise<GatewayBundle> {
     format: 'esm',
     sourcemap: 'linked',
     banner: { js: banner },
-    plugins: [libpgQuery, cedarWasm],
+    plugins: [libpgQuery, cedarWasm, ssh2],
     logLevel: 'silent',
   });
   return { main: `${folder}/main.mjs` };

@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { buildSshCrypto } from '#local/ssh-crypto.mjs';
 import { summarise } from './summary.ts';
 import { ensureTools } from './tools.ts';
 
@@ -29,6 +30,10 @@ async function main(mode: keyof typeof modes, args: readonly string[]): Promise<
   if (tools) {
     try {
       ensureTools(say, mode === 'long');
+      // bootstrap.mjs has tried; its compiler may be there only now, and what is deployed is what is tested.
+      const findNpm = () => ({ command: 'npm', first: [], env: process.env });
+      const why = await buildSshCrypto({ root, findNpm, say });
+      if (why !== undefined) throw new Error(`the tests need the native half of SSH: ${why}`);
     } catch (error) {
       say(`sallyport: ${(error as Error).message}`);
       return 1;

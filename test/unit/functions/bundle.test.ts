@@ -47,6 +47,9 @@ async function invokeBundled(name: string, sent: HttpEvent): Promise<{ answer: H
       SALLYPORT_TABLE_POLICY: 'policy',
       SALLYPORT_TABLE_SESSIONS: 'sessions',
       SALLYPORT_TABLE_ACCESS: 'access',
+      SALLYPORT_OIDC_ISSUER: 'https://id.example',
+      SALLYPORT_OIDC_AUDIENCE: 'sallyport',
+      SALLYPORT_OIDC_CLIENT_ID: 'sallyport-sign-in',
       AWS_REGION: 'eu-central-1',
       AWS_ACCESS_KEY_ID: 'test',
       AWS_SECRET_ACCESS_KEY: 'test',
@@ -62,11 +65,14 @@ async function invokeBundled(name: string, sent: HttpEvent): Promise<{ answer: H
 }
 
 const body = JSON.stringify({ principal: null, target: null });
+const fingerprint = `SHA256:${'A'.repeat(43)}`;
 
 test.each([
   ['policy-lookup', event('POST /v1/lookup', { authorizer: gateway, body })],
   ['tickets', event('POST /v1/tickets', { ...signedIn(claims()), body })],
   ['sessions', event('GET /v1/sessions', signedIn(claims()))],
+  ['logins', event('POST /v1/logins/{id}', { authorizer: gateway, pathParameters: { id: 'x'.repeat(43) } })],
+  ['keys', event('POST /v1/keys/lookup', { authorizer: gateway, body: JSON.stringify({ fingerprint }) })],
 ])(
   'the function %s is one small file that loads and reaches its tables',
   async (name, sent) => {

@@ -5,8 +5,8 @@
 export interface SigningKeyDefinition {
   /** The key's alias is `alias/<prefix>-<suffix>`. */
   readonly suffix: string;
-  /** The variable by which the task learns the alias. */
-  readonly environment: `SALLYPORT_${string}`;
+  /** The variable by which the gateway task learns the alias; without it the task does not use the key. */
+  readonly environment?: `SALLYPORT_${string}`;
   readonly spec: 'ECC_NIST_P256';
   readonly description: string;
 }
@@ -19,10 +19,9 @@ export const signingKeys = {
     spec: 'ECC_NIST_P256',
     description: 'Certificates that the gateway signs in with at its SSH targets',
   },
-  /** Clients that trust it know every gateway task, whatever its host keys. */
+  /** Clients that trust it know every gateway task, whatever its host keys. Signs as a gateway is set up. */
   sshHosts: {
     suffix: 'ssh-host-ca',
-    environment: 'SALLYPORT_SSH_HOST_CERT_CA',
     spec: 'ECC_NIST_P256',
     description: "Certificates of the gateway's SSH host keys",
   },

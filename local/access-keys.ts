@@ -23,7 +23,6 @@ const permissions = {
     ...on('sessions', writing),
     'secretsmanager:GetSecretValue sallyport/targets/*',
     ...signing('sshUsers'),
-    ...signing('sshHosts'),
     'execute-api:Invoke POST/v1/lookup',
     'execute-api:Invoke POST/v1/tickets/redeem',
     'execute-api:Invoke POST/v1/logins',

@@ -77,7 +77,12 @@ async function main(options: StartOptions): Promise<void> {
     await stack?.stop();
     process.exit(1);
   }
-  const context = { cwd: process.cwd(), path: process.env['PATH'] ?? '', seconds: seconds() };
+  const context = {
+    cwd: process.cwd(),
+    path: process.env['PATH'] ?? '',
+    seconds: seconds(),
+    sshHost: stack.ssh?.notice,
+  };
   process.stdout.write(renderScreen(stack.ready, context));
 
   const running = stack;
@@ -89,6 +94,9 @@ async function main(options: StartOptions): Promise<void> {
   setInterval(() => void refresh().catch(error => say(`tokens: ${error.message}`)), refreshMs).unref();
   void running.postgres.child.exited.then(() => {
     if (endingSince === undefined) say('the sample PostgreSQL ended; start again to have it back');
+  });
+  void running.ssh?.sample?.server.child.exited.then(() => {
+    if (endingSince === undefined) say('the sample SSH host ended; start again to have it back');
   });
   await keepGateway(running, () => endingSince !== undefined, refresh);
   if (endingSince === undefined) await end(1);

@@ -9,6 +9,8 @@ export interface ScreenContext {
   readonly cwd: string;
   readonly path: string;
   readonly seconds: string;
+  /** What there is to say about the sample SSH host. */
+  readonly sshHost?: string | undefined;
 }
 
 /** Whose policy opens the shop; the others look after approvals and evidence. */
@@ -41,6 +43,7 @@ export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
     "  UPDATE customers SET notes = '' WHERE id = 1;          -- a write that is refused",
     '  DELETE FROM orders;                                    -- refused: no WHERE',
     '',
+    ...sshLines(ready, context),
     'See what was recorded, and end a session that is open:',
     '  npm run -s sallyport -- sessions',
     '  npm run -s sallyport -- replay ID',
@@ -57,6 +60,30 @@ export function renderScreen(ready: ReadyFile, context: ScreenContext): string {
     );
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** How to get to the sample SSH host, and how the gateway is known to be it. */
+function sshLines(ready: ReadyFile, { cwd, sshHost }: ScreenContext): string[] {
+  const { ssh } = ready.gateway;
+  if (ssh === undefined) return [];
+  const host = ready.targets['web-1'];
+  const known = `-o UserKnownHostsFile=${quote(shortest(ssh.knownHostsFile, cwd))}`;
+  const at = `web-1@${ssh.host}`;
+  const token = shortest(join(ready.paths.data, 'people', 'dba'), cwd);
+  const ways = [
+    'SSH: the user name is the target. The first time it shows an address and a code; then your key is enough.',
+    `  ssh -p ${ssh.port} ${known} ${at}`,
+    `  sftp -P ${ssh.port} ${known} ${at}`,
+    `Or with a token as the password, as in ${token}: add -o PreferredAuthentications=password`,
+  ];
+  return [
+    ...(host === undefined ? [] : ways),
+    ...(sshHost === undefined ? [] : [`web-1: ${sshHost}.`]),
+    'For known_hosts of other machines, and for a signed DNS zone:',
+    `  ${ssh.authority}`,
+    ...ssh.sshfp.map(record => `  ${record}`),
+    '',
+  ];
 }
 
 /** The path as it is typed with the fewest letters. */

@@ -13,9 +13,12 @@ import type { DataFolder } from './data-folder.ts';
 import { writePrivateFile } from './files.ts';
 import { loopback } from './ports.ts';
 import { openAuthorities } from './ssh-authorities.ts';
-import { type KeyFile, prepareHostKeys } from './ssh-keys.ts';
+import { certify, type KeyFile, prepareHostKeys } from './ssh-keys.ts';
 import { type SshSample, startSshSample } from './ssh-sample.ts';
 import type { Ports } from './stack-ports.ts';
+
+/** What the gateway is called by clients of this machine. */
+const names = [loopback, 'localhost'];
 
 /** Whether this gateway speaks SSH at all. */
 export const speaksSsh = (protocolNames as readonly string[]).includes('ssh');
@@ -56,6 +59,9 @@ export async function startLocalSsh({ folder, ports, aws, operator }: LocalSshPa
   try {
     const hostKeysFolder = join(folder.path('ssh'), 'host-keys');
     const hostKeys = await prepareHostKeys(hostKeysFolder, 'sallyport');
+    for (const key of hostKeys) {
+      await certify(key, { kind: 'host', keyId: 'sallyport', principals: names }, authorities.sshHosts);
+    }
     const sample = await startSshSample(folder, ports.sshHost, authorities);
     const found = typeof sample === 'string' ? undefined : sample;
     return {
@@ -64,7 +70,6 @@ export async function startLocalSsh({ folder, ports, aws, operator }: LocalSshPa
         SALLYPORT_LISTEN_SSH: `${loopback}:${ports.ssh}`,
         SALLYPORT_SSH_HOST_KEYS: hostKeysFolder,
         [signingKeys.sshUsers.environment]: keyAlias(deployment, 'sshUsers'),
-        [signingKeys.sshHosts.environment]: keyAlias(deployment, 'sshHosts'),
       },
       sample: found,
       notice: typeof sample === 'string' ? `there is no sample SSH host: ${sample}` : sample.about,
@@ -81,7 +86,6 @@ async function describeGateway(
   hostKeys: readonly KeyFile[],
   authority: Parameters<typeof certAuthorityLine>[1],
 ): Promise<GatewaySsh> {
-  const names = [loopback, 'localhost'];
   const keys = hostKeys.map(({ signer }) => signer.publicKey);
   const authorityLine = certAuthorityLine(
     names.map(name => hostPattern(name, port)),

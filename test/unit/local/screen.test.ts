@@ -70,4 +70,44 @@ describe('the screen of npm start', () => {
     expect(renderScreen(ready('/srv/a'), context)).toContain('apt-get install postgresql-client');
     expect(renderScreen(ready('/srv/a'), { ...context, path: '/usr/bin' })).not.toContain('There is no psql');
   });
+
+  describe('with SSH', () => {
+    const ssh = {
+      host: '127.0.0.1',
+      port: 15422,
+      hostKey: '',
+      knownHostsFile: '/home/ada/sallyport/.sallyport/ssh/known_hosts',
+      authority: '@cert-authority [127.0.0.1]:15422 ecdsa-sha2-nistp256 AAAA',
+      sshfp: ['localhost IN SSHFP 4 2 00'],
+    };
+    const plain = ready('/home/ada/sallyport/.sallyport');
+    const withSsh = { ...plain, gateway: { ...plain.gateway, ssh } };
+    const direct = { host: '', port: 0, user: 'web', keyFile: '', certificateFile: '', knownHostsFile: '' };
+    const withHost = {
+      ...withSsh,
+      targets: { ...plain.targets, 'web-1': { protocol: 'ssh', direct } as const },
+    };
+
+    test('has a line to paste that knows the gateway, and says as whom people get in', () => {
+      const screen = renderScreen(withHost, { ...context, sshHost: 'it lets people in as "web"' });
+
+      expect(screen).toContain(
+        'ssh -p 15422 -o UserKnownHostsFile=.sallyport/ssh/known_hosts web-1@127.0.0.1',
+      );
+      expect(screen).toContain('web-1: it lets people in as "web".');
+      expect(screen).toContain(ssh.authority);
+      expect(screen).toContain(ssh.sshfp[0]);
+    });
+
+    test('has no such line where there is no host, but the reason', () => {
+      const screen = renderScreen(withSsh, { ...context, sshHost: 'there is none' });
+
+      expect(screen).not.toContain('web-1@');
+      expect(screen).toContain('web-1: there is none.');
+    });
+
+    test('is not mentioned where the gateway does not speak it', () => {
+      expect(renderScreen(plain, context)).not.toMatch(/ssh/i);
+    });
+  });
 });

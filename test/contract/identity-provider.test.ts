@@ -9,9 +9,13 @@ import {
   audience,
   commandLineClient,
   type IdentityProvider,
+  signInClient,
+  signInScope,
   startIdentityProvider,
 } from '#local/identity-provider.ts';
 import { tokenExchange } from '#local/token-exchange.ts';
+import { Browser } from '../support/browser.ts';
+import { endSession, refuseDevice, signInByDevice } from '../support/device-sign-in.ts';
 
 let folder: string;
 let provider: IdentityProvider;
@@ -36,32 +40,6 @@ async function asAgent(form: Record<string, string>) {
     body: new URLSearchParams(form),
   });
   return { status: response.status, body: (await response.json()) as Record<string, string> };
-}
-
-/** A browser with cookies that stops at the first address that is not the provider's. */
-function browser() {
-  const cookies = new Map<string, string>();
-  return async (url: string, form?: Record<string, string>) => {
-    let target = url;
-    let body = form && new URLSearchParams(form);
-    for (;;) {
-      const response = await fetch(target, {
-        method: body === undefined ? 'GET' : 'POST',
-        ...(body && { body }),
-        headers: { cookie: [...cookies].map(pair => pair.join('=')).join('; ') },
-        redirect: 'manual',
-      });
-      body = undefined;
-      for (const cookie of response.headers.getSetCookie()) {
-        const [name, value] = cookie.split(';')[0]!.split('=');
-        cookies.set(name!, value!);
-      }
-      const location = response.headers.get('location');
-      if (location === null) return { url: target, text: await response.text() };
-      target = new URL(location, target).href;
-      if (!target.startsWith(provider.issuer)) return { url: target, text: '' };
-    }
-  };
 }
 
 describe('the development identity provider', () => {
@@ -134,10 +112,10 @@ describe('the development identity provider', () => {
       code_challenge: createHash('sha256').update(secret).digest('base64url'),
       code_challenge_method: 'S256',
     });
-    const open = browser();
+    const browser = new Browser();
 
-    const page = await open(`${provider.issuer}/auth?${query}`);
-    const done = await open(page.url, { person: 'auditor' });
+    const page = await browser.open(`${provider.issuer}/auth?${query}`);
+    const done = await browser.submit(page, { person: 'auditor' });
     const response = await fetch(`${provider.issuer}/token`, {
       method: 'POST',
       body: new URLSearchParams({
@@ -158,17 +136,6 @@ describe('the development identity provider', () => {
     });
   });
 
-  test('hands out device codes', async () => {
-    const response = await fetch(`${provider.issuer}/device/auth`, {
-      method: 'POST',
-      body: new URLSearchParams({ client_id: commandLineClient, scope: 'openid connect' }),
-    });
-
-    const body = (await response.json()) as Record<string, string>;
-
-    expect(body['verification_uri_complete']).toContain(body['user_code']);
-  });
-
   test('keeps its key over a restart, so that tokens outlive it', async () => {
     const token = await provider.tokenFor('dev');
     const port = Number(new URL(provider.issuer).port);
@@ -178,5 +145,98 @@ describe('the development identity provider', () => {
     const fresh = new TokenVerifier({ issuer: provider.issuer, audience });
 
     expect((await fresh.verify(token)).subject).toBe(decodeJwt(token).sub);
+  });
+});
+
+describe('its sign-in for clients without a browser', () => {
+  const post = async (path: string, form: Record<string, string>) => {
+    const response = await fetch(provider.issuer + path, {
+      method: 'POST',
+      body: new URLSearchParams({ client_id: signInClient, ...form }),
+    });
+    return (await response.json()) as Record<string, string>;
+  };
+  const begin = async (scope = `${signInScope} offline_access`) => {
+    const begun = await post('/device/auth', { scope });
+    return {
+      deviceCode: begun['device_code']!,
+      userCode: begun['user_code']!,
+      link: begun['verification_uri_complete']!,
+    };
+  };
+  const ask = (deviceCode: string) =>
+    post('/token', { grant_type: 'urn:ietf:params:oauth:grant-type:device_code', device_code: deviceCode });
+  const refresh = (token: string) => post('/token', { grant_type: 'refresh_token', refresh_token: token });
+
+  test('shows the code, asks who it is, and gives tokens that the gateway accepts', async () => {
+    const { deviceCode, userCode, link } = await begin();
+    expect(await ask(deviceCode)).toMatchObject({ error: 'authorization_pending' });
+
+    const { code, last } = await signInByDevice(link, 'dba');
+
+    expect(code.text).toContain(userCode);
+    expect(last.text).toContain('dba@shop.example');
+    const tokens = await ask(deviceCode);
+    expect(await verifier.verify(tokens['access_token']!)).toMatchObject({
+      subject: 'dba',
+      kind: 'human',
+      groups: ['dbas'],
+    });
+    expect(await ask(deviceCode)).toMatchObject({ error: 'invalid_grant' });
+  });
+
+  test('takes the code by hand, and says what is wrong with another one', async () => {
+    const { deviceCode, userCode } = await begin(signInScope);
+    const browser = new Browser();
+
+    const input = await browser.open(`${provider.issuer}/device`);
+    const wrong = await browser.submit(input, { user_code: 'BBBB-BBBB"><script>' });
+    const confirm = await browser.submit(wrong, { user_code: userCode.toLowerCase() });
+    await browser.submit(await browser.submit(confirm), { person: 'dev' });
+
+    expect(wrong.text).toContain('There is no such code');
+    expect(wrong.text).not.toContain('<script>');
+    const tokens = await ask(deviceCode);
+    expect(tokens).toHaveProperty('access_token');
+    expect(tokens).not.toHaveProperty('refresh_token');
+  });
+
+  test('tells the client when the person refuses', async () => {
+    const { deviceCode, link } = await begin();
+
+    expect((await refuseDevice(link)).text).toContain('refused');
+
+    expect(await ask(deviceCode)).toMatchObject({ error: 'access_denied' });
+  });
+
+  test('knows the person again in the same session, and says whom', async () => {
+    const { browser } = await signInByDevice((await begin()).link, 'dba');
+    const { deviceCode, link } = await begin();
+
+    const { code } = await signInByDevice(link, 'dev', browser);
+
+    expect(code.text).toContain('dba@shop.example');
+    const tokens = await ask(deviceCode);
+    expect(await verifier.verify(tokens['access_token']!)).toMatchObject({ subject: 'dba' });
+  });
+
+  test('renews tokens once each, until the session ends', async () => {
+    const { deviceCode, link } = await begin();
+    const { browser } = await signInByDevice(link, 'dev');
+    const first = await ask(deviceCode);
+
+    const second = await refresh(first['refresh_token']!);
+    expect(await verifier.verify(second['access_token']!)).toMatchObject({ subject: 'dev' });
+    await endSession(browser, provider.issuer);
+
+    expect(await refresh(second['refresh_token']!)).toMatchObject({ error: 'invalid_grant' });
+  });
+
+  test('lets no page be framed, stored or run a script of ours', async () => {
+    const { headers } = await fetch(`${provider.issuer}/device`);
+
+    expect(headers.get('content-security-policy')).toContain("default-src 'none'");
+    expect(headers.get('content-security-policy')).toContain("frame-ancestors 'none'");
+    expect(headers.get('cache-control')).toBe('no-store');
   });
 });

@@ -1,7 +1,10 @@
-import { createHash, createPublicKey, type JsonWebKey, KeyObject } from 'node:crypto';
+import { createPublicKey, type JsonWebKey, KeyObject } from 'node:crypto';
 import { SshDataFault, SshReader, SshWriter } from '#lib/ssh/data-types.ts';
+import { fingerprintOf } from '#lib/ssh/fingerprint.ts';
 import { isKeyType, type KeyType, keyForms, signatureAlgorithmsOf } from '#lib/ssh/key-types.ts';
 import { type Verifier, verifySignature } from '#lib/ssh/signature.ts';
+
+export { fingerprintOf };
 
 export interface SshPublicKey {
   readonly type: KeyType;
@@ -137,9 +140,4 @@ export function publicKeyFrom(source: KeyObject | Uint8Array): SshPublicKey {
     return readPublicKey(new SshWriter().string(type).string(form.curve.name).string(point).done());
   }
   throw new SshDataFault('no key that SSH has');
-}
-
-export function fingerprintOf(blob: Uint8Array): string {
-  const digest = createHash('sha256').update(blob).digest('base64');
-  return `SHA256:${digest.replace(/=+$/, '')}`;
 }

@@ -1,0 +1,104 @@
+import type { CommandFacts } from '#lib/command.ts';
+import { Findings } from '#lib/ssh/shell/findings.ts';
+import { partsOf } from '#lib/ssh/shell/parts.ts';
+import { readShell, type SimpleCommand, UnreadShell } from '#lib/ssh/shell/reader.ts';
+import { readTransfer, type TransferLine, transferReads } from '#lib/ssh/shell/transfer-line.ts';
+
+/** What a command line, as an exec request of SSH has it, would do; and what it transfers, if it is for that. */
+export interface ReadLine extends TransferLine {
+  readonly facts: CommandFacts;
+  /** Why not all that runs can be told, for the person who sent it. */
+  readonly unreadable: string | undefined;
+}
+
+/** A line with more is not read. Reading a line of this length takes some milliseconds. */
+export const maxLineBytes = 64 << 10;
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * What a command line would do if a shell ran it (sshd gives it to the login's shell, RFC 4254 section 6.5).
+ *
+ * One operation, `ssh:exec`. Its objects are the simple commands of the line, each on one line in one form
+ * (`systemctl restart nginx`), and the redirections (`> /tmp/x`); of a program that runs another one in the same
+ * words (`sudo -u x rm y`, `sh -c 'rm y'`), the inner command as well as the whole. `functions` are the base
+ * names of the programs, as written.
+ *
+ * `opaque`: not all that runs can be told, and the list of objects is what can. `writes` is false only when
+ * every program is known to read and nothing else, with these arguments, and no redirection writes (save to
+ * /dev/null). `unknownCode`: a program of which nothing is known, or something that makes names mean something
+ * else (assignments, `cd`, `alias`).
+ *
+ * Known limits: it is read from the text alone. What the login's shell is (see `readShell`), what its own files
+ * define, and what the programs of these names are on the target is decided by whoever may change them.
+ *
+ * Never throws.
+ */
+export function readCommandLine(line: Uint8Array): ReadLine {
+  const findings = new Findings();
+  const transfer = readInto(findings, line);
+  const { opaque, objects, functions } = findings;
+  const hidden = opaque !== undefined;
+  const facts: CommandFacts = {
+    protocol: 'ssh',
+    verb: 'exec',
+    operations: [{ action: 'ssh:exec', objects: [...objects].sort() }],
+    functions: [...functions].sort(),
+    risk: {
+      writes: findings.writes || hidden,
+      ddl: hidden,
+      noWhere: hidden,
+      statements: Math.max(1, findings.statements),
+      opaque: hidden,
+      unknownCode: findings.unknownCode || hidden,
+    },
+  };
+  return { ...transfer, facts, unreadable: opaque };
+}
+
+function readInto(findings: Findings, line: Uint8Array): TransferLine {
+  if (line.length > maxLineBytes) {
+    findings.hide(`it has more than ${maxLineBytes} bytes`);
+    return {};
+  }
+  const text = decode(line);
+  if (text === undefined || text.includes('\0')) {
+    findings.hide(text === undefined ? 'it is not UTF-8' : 'it has a NUL');
+    return {};
+  }
+  let commands: SimpleCommand[];
+  try {
+    commands = readShell(text);
+  } catch (error) {
+    if (!(error instanceof UnreadShell)) throw error;
+    findings.hide(error.message);
+    for (const command of partsOf(text)) findings.command(command);
+    return {};
+  }
+  const transfer = soleTransfer(commands);
+  const before = { writes: findings.writes, unknownCode: findings.unknownCode };
+  for (const command of commands) findings.command(command);
+  const reads = transferReads(transfer);
+  if (reads !== undefined) {
+    // scp and rsync run what they are told to as clients; as servers they do what is read here.
+    findings.opaque = undefined;
+    findings.unknownCode = before.unknownCode;
+    findings.writes = before.writes || !reads;
+  }
+  return transfer;
+}
+
+function soleTransfer(commands: readonly SimpleCommand[]): TransferLine {
+  const [only, ...more] = commands;
+  if (only === undefined || more.length > 0) return {};
+  const { assignments, words, redirections } = only;
+  return assignments.length > 0 || redirections.length > 0 ? {} : readTransfer(words);
+}
+
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return undefined;
+  }
+}

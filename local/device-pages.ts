@@ -54,8 +54,8 @@ export const devicePages = {
       context,
       'Is this the code in your terminal?',
       `<p class="code">${html(userCode)}</p>
-<p>Confirm only if you have just begun to connect yourself and the codes are the same. Whoever sent you this link
-otherwise would act in your name.</p>
+<p>Confirm only if you have just begun to connect yourself, and the codes are the same. If somebody else sent you this
+link, refuse: they would act in your name.</p>
 ${who}
 ${form}
 <p><button class="go" form="op.deviceConfirmForm">Confirm</button>

@@ -9,6 +9,8 @@ export interface FileOperation {
   readonly operation: string;
   /** Canonical where the gateway asked for it, else as the client wrote it, without `.` and `..`. */
   readonly path?: string;
+  /** Where it is if not at `path`: it cannot be told which of the two (scp). */
+  readonly orPath?: string;
   /** The other path of a rename, a hard link or a copy; what a symbolic link says. */
   readonly to?: string;
   /** Of an open: `read`, `write`, `append`, `create`, `truncate`, `exclusive`. */
@@ -24,6 +26,8 @@ export interface FileOperation {
  */
 export interface FileRecord {
   readonly path: string;
+  /** Where it is if not at `path` (scp). */
+  readonly orPath?: string;
   /** `read`: from the target. */
   readonly direction: 'read' | 'write';
   readonly bytes: number;

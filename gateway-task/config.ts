@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { protocolNames } from './protocols/names.ts';
+import { type ProtocolSettings, protocolEnvironments } from './protocols/environment.ts';
+import { type ProtocolName, protocolNames } from './protocols/names.ts';
 
 const address = z
   .string()
@@ -45,10 +46,17 @@ export interface Address {
   readonly port: number;
 }
 
+/** One protocol's listener, and what else the protocol is told. */
+export interface ListenConfig {
+  readonly protocol: ProtocolName;
+  readonly address: Address;
+  readonly settings: ProtocolSettings[ProtocolName];
+}
+
 export interface GatewayConfig {
   readonly taskId: string;
-  /** By protocol name; a protocol without a listener is off. */
-  readonly listen: ReadonlyMap<string, Address>;
+  /** A protocol without a listener is off. */
+  readonly listen: readonly ListenConfig[];
   readonly health: Address;
   readonly tls: { readonly certFile: string; readonly keyFile: string };
   readonly controlUrl: string;
@@ -75,19 +83,24 @@ export class ConfigError extends Error {
 export function readConfig(env: Readonly<Record<string, string | undefined>>): GatewayConfig {
   const mistakes: string[] = [];
   const parsed = environment.safeParse(env);
-  for (const issue of parsed.error?.issues ?? []) {
-    const name = issue.path.join('.');
-    mistakes.push(env[name] === undefined ? `${name} is not set` : `${name} ${issue.message}`);
-  }
-  const listen = new Map<string, Address>();
+  const note = (error: z.ZodError | undefined): void => {
+    for (const issue of error?.issues ?? []) {
+      const name = issue.path.join('.');
+      mistakes.push(env[name] === undefined ? `${name} is not set` : `${name} ${issue.message}`);
+    }
+  };
+  note(parsed.error);
+  const listen: ListenConfig[] = [];
   for (const protocol of protocolNames) {
     const name = `SALLYPORT_LISTEN_${protocol.toUpperCase()}`;
     if (env[name] === undefined) continue;
     const result = address.safeParse(env[name]);
-    if (result.success) listen.set(protocol, result.data);
-    else mistakes.push(`${name} ${result.error.issues[0]?.message}`);
+    const settings = protocolEnvironments[protocol].safeParse(env);
+    note(settings.error);
+    if (!result.success) mistakes.push(`${name} ${result.error.issues[0]?.message}`);
+    else if (settings.success) listen.push({ protocol, address: result.data, settings: settings.data });
   }
-  if (listen.size === 0 && mistakes.length === 0) {
+  if (listen.length === 0 && mistakes.length === 0) {
     const names = protocolNames.map(protocol => `SALLYPORT_LISTEN_${protocol.toUpperCase()}`);
     mistakes.push(`no listener: set at least one of ${names.join(', ')}`);
   }

@@ -6,7 +6,7 @@ import type { Address } from './config.ts';
 import { ByteReader } from './net/byte-reader.ts';
 import type { Certificate } from './net/certificate.ts';
 import { ignoreErrors } from './net/connect.ts';
-import { deadlineIn } from './net/deadline.ts';
+import { type Deadline, deadlineIn } from './net/deadline.ts';
 import { readProxyHeader } from './net/proxy-protocol.ts';
 import type { ClientConnection } from './protocols/protocol.ts';
 
@@ -83,7 +83,7 @@ export class Listener {
       const address = normalised(stated);
       release = this.#count(address);
       const closed = new Promise<void>(resolve => socket.once('close', () => resolve()));
-      await this.#options.serve(this.#connection(socket, reader, address, deadline));
+      await this.#options.serve(this.#connection(socket, reader, address, handshake));
       if (!socket.destroyed) {
         // A last word is on its way; who does not take it in time is cut off.
         setTimeout(() => socket.destroy(), 2_000).unref();
@@ -114,8 +114,9 @@ export class Listener {
     };
   }
 
-  #connection(socket: Socket, reader: ByteReader, address: string, deadline: AbortSignal): ClientConnection {
+  #connection(socket: Socket, reader: ByteReader, address: string, handshake: Deadline): ClientConnection {
     const { certificate } = this.#options;
+    const deadline = handshake.signal;
     return {
       socket,
       reader,
@@ -124,6 +125,7 @@ export class Listener {
       loopback: isLoopback(normalised(socket.remoteAddress ?? '')) && isLoopback(address),
       encrypted: false,
       deadline,
+      waitFor: milliseconds => handshake.extend(milliseconds),
       async encrypt(alpn, alpnRequired) {
         this.reader.detach();
         const encrypted = await acceptTls(socket, certificate, alpn, deadline);

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { deadlineIn } from '#gateway/net/deadline.ts';
+import type { Grant } from '#gateway/pipeline/grant.ts';
 import { type OpenedSession, type Opening, open } from '#gateway/pipeline/open.ts';
 import type { ClientConnection, Protocol, Reception } from '#gateway/protocols/protocol.ts';
 import type { Registry, RunningSession } from '#gateway/registry.ts';
 import { SallyportError } from '#lib/errors.ts';
+import type { Target } from '#lib/policy/config/targets.ts';
 
 const dialDeadlineMs = 15_000;
 
@@ -29,9 +31,9 @@ type Ended = Extract<SessionState, { phase: 'ended' }>;
  * Serves one connection from its first byte to its last: greet, open, dial, relay, end. The order is the
  * core's; each step needs what the one before made. Never rejects.
  */
-export async function serve<Hello, Leg>(
+export async function serve<Hello, Leg, Config extends Target>(
   task: Serving,
-  protocol: Protocol<Hello, Leg>,
+  protocol: Protocol<Hello, Leg, Config>,
   connection: ClientConnection,
 ): Promise<Ended> {
   let state: SessionState = { phase: 'greeting' };
@@ -45,7 +47,7 @@ export async function serve<Hello, Leg>(
     const session = await open(task, protocol.name, sessionId, greeting, connection.address);
     state = { phase: 'dialling', session };
     using dialling = deadlineIn(dialDeadlineMs);
-    const leg = await protocol.dial(session.grant, greeting.hello, dialling.signal);
+    const leg = await protocol.dial(session.grant as Grant<Config>, greeting.hello, dialling.signal);
     const relay = protocol.relay(connection, greeting.hello, leg, session.gate);
     const running = {
       grant: session.grant,

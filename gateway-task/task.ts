@@ -16,7 +16,7 @@ import { Certificate } from './net/certificate.ts';
 import { PolicySource } from './policy-source.ts';
 import { protocols } from './protocols/index.ts';
 import { protocolNames } from './protocols/names.ts';
-import type { Reception } from './protocols/protocol.ts';
+import type { ProtocolMaker, Reception } from './protocols/protocol.ts';
 import { Journal } from './recording/journal.ts';
 import { ShipperProcess } from './recording/shipper-process.ts';
 import { Registry } from './registry.ts';
@@ -102,8 +102,8 @@ export class GatewayTask {
       reception: this.#reception(),
       log: (level, message, fields) => this.#log[level](fields, message),
     };
-    for (const [name, address] of config.listen) {
-      const protocol = protocols[name as keyof typeof protocols];
+    for (const { protocol: name, address, settings } of config.listen) {
+      const protocol = await (protocols[name] as ProtocolMaker<unknown>).make(settings);
       const listener = new Listener({
         address,
         certificate: this.#certificate,
@@ -184,6 +184,21 @@ export class GatewayTask {
             ? await verifier.verify(credential.token)
             : await this.#control.redeemTicket(credential.ticket, target);
         return principal as Identity;
+      },
+      vouch: principal => principal as Identity,
+      logins: {
+        begin: (address, purpose) => this.#control.beginLogin(address, purpose),
+        poll: async id => {
+          const state = await this.#control.pollLogin(id);
+          return state.state === 'done' ? { state: 'done', identity: state.principal as Identity } : state;
+        },
+      },
+      keys: {
+        identify: async (fingerprint, address) =>
+          (await this.#control.principalOfKey(fingerprint, address)) as Identity | undefined,
+        bind: async (loginId, key) => {
+          await this.#control.bindKey({ loginId, publicKey: key.toString('base64') });
+        },
       },
       cancel: key => this.#registry.cancel(key),
     };

@@ -12,23 +12,32 @@ const keepAliveMs = 60_000;
 const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 /**
- * A TCP connection to a target. The bytes of its `data` events are the listener's until it returns: what it
- * keeps, it copies. Rejects with `targetUnavailable`, or `timeout` at the deadline.
+ * A TCP connection to a target. Rejects with `targetUnavailable`, or `timeout` at the deadline.
+ *
+ * @param options `lends`: the bytes of its `data` events are the listener's until it returns, and what it keeps,
+ *   it copies
  */
-export async function dialTcp(host: string, port: number, deadline: AbortSignal): Promise<Socket> {
+export async function dialTcp(
+  host: string,
+  port: number,
+  deadline: AbortSignal,
+  options: { readonly lends: boolean },
+): Promise<Socket> {
   const socket: Socket = connectTcp({
     host,
     port,
     noDelay: true,
     keepAlive: true,
     keepAliveInitialDelay: keepAliveMs,
-    onread: {
-      buffer: readBuffer,
-      callback: bytes => {
-        socket.emit('data', readBuffer.subarray(0, bytes));
-        return true;
+    ...(options.lends && {
+      onread: {
+        buffer: readBuffer,
+        callback: (bytes: number) => {
+          socket.emit('data', readBuffer.subarray(0, bytes));
+          return true;
+        },
       },
-    },
+    }),
   });
   ignoreErrors(socket);
   await settled(socket, 'connect', deadline, 'cannot be reached');

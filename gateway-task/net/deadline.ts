@@ -1,6 +1,8 @@
 /** The time by which something must be done. */
 export interface Deadline extends Disposable {
   readonly signal: AbortSignal;
+  /** From now on so long, whatever was left: somebody has to be waited for. */
+  extend(milliseconds: number): void;
 }
 
 /**
@@ -9,6 +11,14 @@ export interface Deadline extends Disposable {
  */
 export function deadlineIn(milliseconds: number): Deadline {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), milliseconds).unref();
-  return { signal: controller.signal, [Symbol.dispose]: () => clearTimeout(timer) };
+  const begin = (time: number): NodeJS.Timeout => setTimeout(() => controller.abort(), time).unref();
+  let timer = begin(milliseconds);
+  return {
+    signal: controller.signal,
+    extend(time) {
+      clearTimeout(timer);
+      timer = begin(time);
+    },
+    [Symbol.dispose]: () => clearTimeout(timer),
+  };
 }

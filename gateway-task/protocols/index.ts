@@ -1,7 +1,11 @@
+import type { ProtocolSettings } from './environment.ts';
 import type { ProtocolName } from './names.ts';
 import { postgres } from './postgres/index.ts';
-import type { Protocol } from './protocol.ts';
+import type { ProtocolMaker } from './protocol.ts';
+import { ssh } from './ssh/index.ts';
 
 /** The list: one line a protocol. `names.ts` has the same names without the code. */
-// biome-ignore lint/suspicious/noExplicitAny: what a protocol remembers of a greeting is its own affair.
-export const protocols: { readonly [Name in ProtocolName]: Protocol<any, any> } = { postgres };
+export const protocols: { readonly [Name in ProtocolName]: ProtocolMaker<ProtocolSettings[Name]> } = {
+  postgres,
+  ssh,
+};

@@ -66,7 +66,7 @@ interface Opened {
 }
 
 async function open(login: PostgresLogin, deadline: AbortSignal): Promise<Opened> {
-  const socket = await dialTcp(login.host, login.port, deadline);
+  const socket = await dialTcp(login.host, login.port, deadline, { lends: true });
   if (login.tls === undefined) return { socket, connection: socket };
   const reader = new ByteReader(socket, deadline);
   socket.write(sslRequest());

@@ -1,6 +1,7 @@
 import type { Gate } from '#gateway/pipeline/gate.ts';
-import type { ClientConnection, Protocol, Relay } from '#gateway/protocols/protocol.ts';
+import type { ClientConnection, Protocol, ProtocolMaker, Relay } from '#gateway/protocols/protocol.ts';
 import type { SallyportError } from '#lib/errors.ts';
+import type { PostgresTarget } from '#lib/policy/config/targets/postgres.ts';
 import { SqlReader } from '#lib/sql/cache.ts';
 import { dial, type PostgresLeg } from './dial.ts';
 import { greet, type PostgresHello } from './greet.ts';
@@ -10,7 +11,7 @@ import { PostgresRelay } from './relay.ts';
 /** Readings are shared by all sessions: the same text under the same settings reads the same. */
 const sql = new SqlReader();
 
-export const postgres: Protocol<PostgresHello, PostgresLeg> = {
+const protocol: Protocol<PostgresHello, PostgresLeg, PostgresTarget> = {
   name: 'postgres',
   greet,
   dial,
@@ -21,3 +22,5 @@ export const postgres: Protocol<PostgresHello, PostgresLeg> = {
     connection.socket.end(errorFrame(reason, 'FATAL'));
   },
 };
+
+export const postgres: ProtocolMaker<unknown> = { make: async () => protocol };

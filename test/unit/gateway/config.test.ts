@@ -18,7 +18,9 @@ describe('the gateway’s configuration', () => {
   test('a whole one is read, with defaults for what may be left out', () => {
     const config = readConfig(good);
 
-    expect(config.listen.get('postgres')).toEqual({ host: '127.0.0.1', port: 5432 });
+    expect(config.listen).toEqual([
+      { protocol: 'postgres', address: { host: '127.0.0.1', port: 5432 }, settings: {} },
+    ]);
     expect(config.health).toEqual({ host: '::1', port: 8080 });
     expect(config.proxyProtocol).toBe(false);
     expect(config.taskId).toMatch(/^[0-9a-f]{16}$/);

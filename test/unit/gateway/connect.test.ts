@@ -32,10 +32,10 @@ function pattern(bytes: number, from = 0): Buffer {
 }
 
 test('two targets that speak in turn are not mixed up by a reader that waits for more', async () => {
-  const first = await dialTcp('127.0.0.1', port(), deadline());
+  const first = await dialTcp('127.0.0.1', port(), deadline(), { lends: true });
   const firstPeer = await accepted;
   const secondAccepted = once(server, 'connection');
-  const second = await dialTcp('127.0.0.1', port(), deadline());
+  const second = await dialTcp('127.0.0.1', port(), deadline(), { lends: true });
   const [secondPeer] = (await secondAccepted) as [Socket];
   const readers = [new ByteReader(first, deadline()), new ByteReader(second, deadline())] as const;
 
@@ -55,7 +55,7 @@ test('two targets that speak in turn are not mixed up by a reader that waits for
 });
 
 test('what came early goes back, a pause holds the rest, and the end is told', async () => {
-  const socket = await dialTcp('127.0.0.1', port(), deadline());
+  const socket = await dialTcp('127.0.0.1', port(), deadline(), { lends: true });
   const peer = await accepted;
   const reader = new ByteReader(socket, deadline());
   peer.write('headtail');

@@ -1,0 +1,279 @@
+import { SallyportError } from '#lib/errors.ts';
+import { SshReader } from '#lib/ssh/data-types.ts';
+import type { Channel } from './channel.ts';
+import type { ChannelData } from './channel-data.ts';
+import { unknownCommand } from './commands.ts';
+import type { ConnectionLayer } from './connection-layer.ts';
+import {
+  admitForward,
+  destinationText,
+  Listens,
+  longestPacket,
+  noReserve,
+  prohibited,
+  readDestination,
+} from './forwards.ts';
+import type { SessionRequests } from './session-requests.ts';
+import { Window } from './window.ts';
+import { channelMessage, channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
+
+/** What is held back of a session's window, for answers and refusals of the gateway's. */
+export const sessionReserve = 256 * 1024;
+
+/** Messages from the client, RFC 4254: each is passed on, answered or refused. */
+export class ClientMessages {
+  readonly #layer: ConnectionLayer;
+  readonly #data: ChannelData;
+  readonly #requests: SessionRequests;
+  readonly #listens: Listens;
+  /** No more sessions: the client said so itself. */
+  #closedToSessions = false;
+
+  constructor(layer: ConnectionLayer, data: ChannelData, requests: SessionRequests) {
+    this.#layer = layer;
+    this.#data = data;
+    this.#requests = requests;
+    this.#listens = new Listens(layer);
+  }
+
+  /** Throws coded errors, and `SshDataFault` for what cannot be read; both end the session. */
+  take(payload: Buffer): void {
+    switch (payload[0]) {
+      case message.channelData:
+        this.#data.fromClient(payload);
+        return;
+      case message.channelWindowAdjust:
+        this.#windowAdjust(payload);
+        return;
+      case message.channelRequest:
+        this.#channelRequest(payload);
+        return;
+      case message.channelEof:
+        this.#eof(payload);
+        return;
+      case message.channelClose:
+        this.#close(payload);
+        return;
+      case message.channelOpen:
+        this.#open(payload);
+        return;
+      case message.channelSuccess:
+      case message.channelFailure:
+        this.#channelAnswer(payload);
+        return;
+      case message.channelOpenConfirmation:
+      case message.channelOpenFailure:
+        this.#openAnswer(payload);
+        return;
+      case message.globalRequest:
+        this.#globalRequest(payload);
+        return;
+      case message.requestSuccess:
+      case message.requestFailure:
+        this.#layer.targetReplies.arrived(() => this.#layer.toTarget(payload));
+        return;
+      case message.userauthRequest:
+      case message.extInfo:
+        // RFC 4252 section 5.1: after success they are passed over in silence.
+        return;
+      default:
+        throw new SallyportError(
+          'protocolViolation',
+          `an SSH message of type ${payload[0]}, which has no place here`,
+        );
+    }
+  }
+
+  #open(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const type = reader.name();
+    const senderAt = reader.offset;
+    const sender = reader.u32();
+    const window = reader.u32();
+    const packet = reader.u32();
+    if (packet < 1_024)
+      throw new SallyportError('protocolViolation', 'a channel with a packet size that nothing fits in');
+    switch (type) {
+      case 'session':
+        if (this.#closedToSessions) {
+          this.#layer.toClient(
+            channelOpenFailure(sender, openFailure.administrativelyProhibited, 'no more sessions'),
+          );
+          return;
+        }
+        this.#make('session', sender, window, packet, payload, senderAt);
+        return;
+      case 'direct-tcpip':
+      case 'direct-streamlocal@openssh.com':
+        this.#forward(type, sender, window, packet, reader, payload, senderAt);
+        return;
+      default: {
+        this.#layer.gate.admit(unknownCommand(`channel ${type}`));
+        this.#layer.toClient(
+          channelOpenFailure(
+            sender,
+            openFailure.unknownChannelType,
+            'Sallyport does not know this type of channel.',
+          ),
+        );
+      }
+    }
+  }
+
+  #forward(
+    type: string,
+    sender: number,
+    window: number,
+    packet: number,
+    reader: SshReader,
+    payload: Buffer,
+    senderAt: number,
+  ): void {
+    const { to, from } = readDestination(type, reader);
+    const destination = destinationText(to);
+    const verdict = admitForward(this.#layer, destination);
+    if (verdict instanceof SallyportError) {
+      this.#layer.toClient(prohibited(sender, verdict));
+      return;
+    }
+    this.#make('forward', sender, window, packet, payload, senderAt, channel => {
+      channel.command = this.#layer.gate.perform(payload, verdict, {
+        kind: 'forward',
+        channel: channel.stream,
+        destination,
+        origin: from,
+      });
+    });
+  }
+
+  /** Passes an open on under the gateway's number. */
+  #make(
+    kind: Channel['kind'],
+    sender: number,
+    window: number,
+    packet: number,
+    payload: Buffer,
+    senderAt: number,
+    send: (channel: Channel) => void = () => this.#layer.toTarget(payload),
+  ): void {
+    const channel = this.#layer.channels.make(kind);
+    if (!channel) {
+      this.#layer.toClient(
+        channelOpenFailure(sender, openFailure.resourceShortage, 'Too many channels are open.'),
+      );
+      return;
+    }
+    channel.clientId = sender;
+    channel.clientPacket = Math.min(packet, longestPacket);
+    channel.toClient = new Window(window, kind === 'session' ? sessionReserve : noReserve);
+    payload.writeUInt32BE(channel.id, senderAt);
+    payload.writeUInt32BE(channel.toClient.passed, senderAt + 4);
+    payload.writeUInt32BE(channel.clientPacket, senderAt + 8);
+    send(channel);
+  }
+
+  #channelRequest(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const channel = this.#layer.channels.get(reader.u32());
+    const name = reader.name();
+    const wantReply = reader.bool();
+    if (channel.targetId === undefined)
+      throw new SallyportError('protocolViolation', 'a request in a channel that is not open');
+    if (channel.over || channel.refused || channel.closed.byClient) return;
+    if (channel.kind === 'session') {
+      this.#requests.take(channel, name, wantReply, reader, payload);
+    } else if (wantReply) {
+      channel.replies.answer(() =>
+        this.#layer.toClient(channelMessage(message.channelFailure, channel.clientId!)),
+      );
+    }
+  }
+
+  #windowAdjust(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const channel = this.#layer.channels.get(reader.u32());
+    const bytes = reader.u32();
+    reader.end();
+    const window = channel.toClient;
+    if (window === undefined)
+      throw new SallyportError('protocolViolation', 'a window of a channel that is not open');
+    const more = window.grant(bytes);
+    if (!window.sane) throw new SallyportError('protocolViolation', 'a window larger than a window can be');
+    if (more === 0 || channel.over || channel.closed.toTarget || channel.targetId === undefined) return;
+    payload.writeUInt32BE(channel.targetId, 1);
+    payload.writeUInt32BE(more, 5);
+    this.#layer.toTarget(payload);
+  }
+
+  #eof(payload: Buffer): void {
+    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    if (channel.over || channel.refused || channel.closed.toTarget || channel.targetId === undefined) return;
+    if (channel.files) {
+      channel.files.clientEnd();
+      return;
+    }
+    payload.writeUInt32BE(channel.targetId, 1);
+    this.#layer.toTarget(payload);
+  }
+
+  #close(payload: Buffer): void {
+    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    if (channel.closed.byClient) throw new SallyportError('protocolViolation', 'a channel was closed twice');
+    channel.closed.byClient = true;
+    channel.files?.serverEnd();
+    this.#layer.closeToTarget(channel);
+    // RFC 4254 section 5.3: a close is answered by a close.
+    this.#layer.closeToClient(channel);
+    this.#layer.settle(channel);
+  }
+
+  /** An answer to a request of the target's. */
+  #channelAnswer(payload: Buffer): void {
+    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    if (channel.owedToTarget === 0 || channel.targetId === undefined || channel.closed.toTarget) return;
+    channel.owedToTarget -= 1;
+    payload.writeUInt32BE(channel.targetId, 1);
+    this.#layer.toTarget(payload);
+  }
+
+  /** An answer to a channel that the target wants to open. */
+  #openAnswer(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const channel = this.#layer.channels.get(reader.u32());
+    if (channel.clientId !== undefined || channel.targetId === undefined) {
+      throw new SallyportError('protocolViolation', 'a channel was answered that was not asked for');
+    }
+    if (payload[0] === message.channelOpenFailure) {
+      payload.writeUInt32BE(channel.targetId, 1);
+      this.#layer.toTarget(payload);
+      this.#layer.channels.remove(channel);
+      return;
+    }
+    channel.clientId = reader.u32();
+    channel.toClient = new Window(reader.u32(), noReserve);
+    channel.clientPacket = Math.min(reader.u32(), longestPacket);
+    payload.writeUInt32BE(channel.targetId, 1);
+    payload.writeUInt32BE(channel.id, 5);
+    payload.writeUInt32BE(channel.clientPacket, 13);
+    this.#layer.toTarget(payload);
+  }
+
+  #globalRequest(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const name = reader.name();
+    const wantReply = reader.bool();
+    if (this.#listens.take(name, wantReply, reader, payload)) return;
+    switch (name) {
+      case 'no-more-sessions@openssh.com':
+        this.#closedToSessions = true;
+        return;
+      case 'keepalive@openssh.com':
+        // It asks whether the other end is there, which here is the gateway: any answer says yes.
+        if (wantReply) this.#layer.clientReplies.answer(() => this.#layer.toClient(requestFailure()));
+        return;
+      default:
+        this.#layer.gate.admit(unknownCommand(`request ${name}`));
+        if (wantReply) this.#layer.clientReplies.answer(() => this.#layer.toClient(requestFailure()));
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import { hash } from 'node:crypto';
+import type { Command, CommandFacts, Operation, Risk } from '#lib/command.ts';
+import { type ReadLine, readCommandLine } from '#lib/ssh/shell/command-line.ts';
+
+/** A program that the client starts: what it is to policy, and what a recording says of it. */
+export interface Program {
+  readonly command: Command;
+  readonly details: Readonly<Record<string, unknown>>;
+  /** How the line was read; undefined for a shell or a subsystem. */
+  readonly line: ReadLine | undefined;
+}
+
+/** What a person or a program may do in a shell nobody can tell beforehand. */
+const anything: Risk = {
+  writes: true,
+  ddl: false,
+  noWhere: false,
+  statements: 1,
+  opaque: false,
+  unknownCode: true,
+};
+/** Bytes that pass, and that the gateway does not read. */
+const connection: Risk = {
+  writes: true,
+  ddl: false,
+  noWhere: false,
+  statements: 1,
+  opaque: false,
+  unknownCode: false,
+};
+
+export function shellProgram(): Program {
+  return {
+    command: command('shell', [{ action: 'ssh:shell', objects: [] }], anything, ''),
+    details: { kind: 'shell' },
+    line: undefined,
+  };
+}
+
+/** @param text the command line as the client sent it, in whatever encoding */
+export function execProgram(text: Buffer): Program {
+  const line = readCommandLine(text);
+  const utf8 = text.toString('utf8');
+  const whole = Buffer.from(utf8).equals(text);
+  return {
+    command: {
+      facts: line.facts,
+      digest: hash('sha256', text, 'hex'),
+      bytes: text.length,
+      unreadable: line.unreadable,
+    },
+    details: { kind: 'exec', ...(whole ? { command: utf8 } : { commandBase64: text.toString('base64') }) },
+    line,
+  };
+}
+
+export function subsystemProgram(name: string): Program {
+  return {
+    command: command('subsystem', [{ action: 'ssh:subsystem', objects: [name] }], anything, name),
+    details: { kind: 'subsystem', name },
+    line: undefined,
+  };
+}
+
+/** @param destination `host:port` or `unix:/path` */
+export function forwardCommand(destination: string): Command {
+  return command('forward', [{ action: 'ssh:forward', objects: [destination] }], connection, destination);
+}
+
+export function listenCommand(address: string): Command {
+  return command('listen', [{ action: 'ssh:listen', objects: [address] }], connection, address);
+}
+
+/** What a client may let the target have of its own: its agent, its display. */
+export function reverseCommand(kind: 'agent' | 'x11'): Command {
+  return command(`${kind} forwarding`, [{ action: `ssh:${kind}`, objects: [] }], connection, kind);
+}
+
+export function unknownCommand(name: string): Command {
+  return command(name, [{ action: 'ssh:unknown', objects: [name] }], { ...anything, opaque: true }, name);
+}
+
+function command(verb: string, operations: readonly Operation[], risk: Risk, text: string): Command {
+  const facts: CommandFacts = { protocol: 'ssh', verb, operations, functions: [], risk };
+  return { facts, digest: hash('sha256', text, 'hex'), bytes: Buffer.byteLength(text) };
+}

@@ -1,0 +1,135 @@
+import type { Gate } from '#gateway/pipeline/gate.ts';
+import type { SallyportError } from '#lib/errors.ts';
+import type { Channel } from './channel.ts';
+import { ChannelTable } from './channel-table.ts';
+import { lines } from './refusal.ts';
+import { Replies } from './replies.ts';
+import {
+  channelData,
+  channelExtendedData,
+  channelMessage,
+  exitStatus,
+  message,
+  stderr,
+  windowAdjust,
+} from './wire/messages.ts';
+
+/** Credit is given back in lumps. */
+const creditLump = 32 * 1024;
+const nothing = Buffer.alloc(0);
+
+/** What both directions of a session share: its channels, and how each end is spoken to. */
+export class ConnectionLayer {
+  readonly gate: Gate;
+  readonly channels = new ChannelTable();
+  /** Answers to global requests, RFC 4254 section 4. */
+  readonly clientReplies = new Replies();
+  readonly targetReplies = new Replies();
+  /** Where the target listens for the client, and the record of the command that let it. */
+  readonly listens = new Map<string, number>();
+  /** What a client was let have on its own side: the target may open channels of these types. */
+  readonly reversed = new Map<string, number>();
+
+  constructor(gate: Gate) {
+    this.gate = gate;
+  }
+
+  /** A message of the connection layer for the client, without data. */
+  toClient(bytes: Buffer): void {
+    this.gate.reply(bytes, nothing);
+  }
+
+  /** The same for the target, behind all that was sent before. */
+  toTarget(bytes: Buffer): void {
+    this.gate.inject(bytes);
+  }
+
+  /** Lines for the person at the other end of a session channel, as far as there is room. */
+  say(channel: Channel, reason: SallyportError): void {
+    const text = lines(reason);
+    const window = channel.toClient;
+    if (channel.kind !== 'session' || window === undefined || channel.over) return;
+    if (channel.closed.toClient || window.own < text.length || channel.clientPacket < text.length) return;
+    window.spendOwn(text.length);
+    this.gate.reply(channelExtendedData(channel.clientId!, stderr, text), text, channel.stream + 1);
+  }
+
+  /** Data of the gateway's own in a channel. @returns false: there is no room for it */
+  answer(channel: Channel, bytes: Buffer): boolean {
+    const window = channel.toClient!;
+    if (window.own < bytes.length) return false;
+    window.spendOwn(bytes.length);
+    for (const piece of pieces(bytes, channel.clientPacket)) {
+      this.gate.reply(channelData(channel.clientId!, piece), piece, channel.stream);
+    }
+    return true;
+  }
+
+  /**
+   * Refuses the program of a session channel in the words of a shell: a line on standard error, an exit status,
+   * the end. Behind the answers that the client still waits for.
+   */
+  refuseProgram(channel: Channel, wantReply: boolean, reason: SallyportError, status: number): void {
+    channel.started = true;
+    channel.refused = true;
+    channel.replies.answer(() => {
+      if (wantReply) this.toClient(channelMessage(message.channelSuccess, channel.clientId!));
+      this.say(channel, reason);
+      this.toClient(exitStatus(channel.clientId!, status));
+      this.finish(channel);
+    });
+  }
+
+  /** Ends a channel from the gateway's side; it goes when both ends have closed it. */
+  finish(channel: Channel): void {
+    if (channel.over) return;
+    channel.over = true;
+    channel.files?.serverEnd();
+    this.closeToClient(channel);
+    this.closeToTarget(channel);
+  }
+
+  closeToClient(channel: Channel): void {
+    if (channel.closed.toClient || channel.clientId === undefined) return;
+    channel.closed.toClient = true;
+    this.toClient(channelMessage(message.channelClose, channel.clientId));
+  }
+
+  closeToTarget(channel: Channel): void {
+    if (channel.closed.toTarget || channel.targetId === undefined) return;
+    channel.closed.toTarget = true;
+    this.toTarget(channelMessage(message.channelClose, channel.targetId));
+  }
+
+  /** After an end has closed: the channel is forgotten when the other has as well. */
+  settle(channel: Channel): void {
+    const { byClient, byTarget } = channel.closed;
+    if (byClient && (byTarget || channel.targetId === undefined)) this.channels.remove(channel);
+  }
+
+  /** Client bytes that were taken and go no further. */
+  dropFromClient(channel: Channel, bytes: number): void {
+    channel.toTarget!.drop(bytes);
+    channel.clientCredit += bytes;
+    if (channel.clientCredit < creditLump) return;
+    this.toClient(windowAdjust(channel.clientId!, channel.clientCredit));
+    channel.clientCredit = 0;
+  }
+
+  /** The same for the target's. */
+  dropFromTarget(channel: Channel, bytes: number): void {
+    channel.toClient!.drop(bytes);
+    channel.targetCredit += bytes;
+    if (channel.targetCredit < creditLump) return;
+    this.toTarget(windowAdjust(channel.targetId!, channel.targetCredit));
+    channel.targetCredit = 0;
+  }
+}
+
+export function* pieces(bytes: Buffer, longest: number): Generator<Buffer> {
+  if (bytes.length <= longest) {
+    yield bytes;
+    return;
+  }
+  for (let from = 0; from < bytes.length; from += longest) yield bytes.subarray(from, from + longest);
+}

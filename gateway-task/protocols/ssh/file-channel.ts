@@ -1,0 +1,109 @@
+import type { SallyportError } from '#lib/errors.ts';
+import { SallyportError as Refusal } from '#lib/errors.ts';
+import type { Channel } from './channel.ts';
+import { type ConnectionLayer, pieces } from './connection-layer.ts';
+import type { FilePort } from './sftp/port.ts';
+import { channelData, channelMessage, message } from './wire/messages.ts';
+
+/** Where the data begins in CHANNEL_DATA. */
+const dataOffset = 9;
+
+/** Connects a file protocol to the two ends of its channel. */
+export class FileChannel implements FilePort {
+  readonly #layer: ConnectionLayer;
+  readonly #channel: Channel;
+  readonly #kind: 'sftp' | 'scp';
+  /** The message whose data is being read: what passes whole is sent on as it came. */
+  current: Buffer = Buffer.alloc(0);
+
+  constructor(layer: ConnectionLayer, channel: Channel, kind: 'sftp' | 'scp') {
+    this.#layer = layer;
+    this.#channel = channel;
+    this.#kind = kind;
+  }
+
+  /** The recording names canonical paths whatever policies look at. */
+  readonly pathsMatter = true;
+
+  admit: FilePort['admit'] = command => this.#layer.gate.admit(command);
+
+  toTarget(bytes: Buffer): void {
+    this.#channel.toTarget!.forward(bytes.length);
+    const { targetId, targetPacket, stream } = this.#channel;
+    for (const piece of pieces(bytes, targetPacket)) {
+      this.#layer.gate.carry(piece, this.#message(targetId!, piece), stream);
+    }
+  }
+
+  perform: FilePort['perform'] = (admission, details, bytes) => {
+    const { stream, targetId, targetPacket } = this.#channel;
+    const { gate } = this.#layer;
+    this.#channel.toTarget!.forward(bytes.length);
+    gate.drop(bytes, stream);
+    const [first = bytes, ...rest] = [...pieces(bytes, targetPacket)];
+    const record = gate.perform(this.#message(targetId!, first), admission, {
+      kind: this.#kind,
+      channel: stream,
+      ...details,
+    });
+    for (const piece of rest) gate.inject(channelData(targetId!, piece));
+    return record;
+  };
+
+  ask(bytes: Buffer): void {
+    const { toTarget, targetId } = this.#channel;
+    toTarget!.spendOwn(bytes.length);
+    this.#layer.toTarget(channelData(targetId!, bytes));
+  }
+
+  dropped(bytes: Buffer): void {
+    this.#layer.gate.drop(bytes, this.#channel.stream);
+    this.#layer.dropFromClient(this.#channel, bytes.length);
+  }
+
+  toClient(bytes: Buffer): void {
+    this.#channel.toClient!.forward(bytes.length);
+    const { clientId, clientPacket, stream } = this.#channel;
+    for (const piece of pieces(bytes, clientPacket)) {
+      this.#layer.gate.reply(this.#message(clientId!, piece), piece, stream);
+    }
+  }
+
+  answer(bytes: Buffer): void {
+    if (this.#layer.answer(this.#channel, bytes)) return;
+    this.fail(new Refusal('tooMany', 'more refusals wait than the client reads'));
+  }
+
+  swallowed(bytes: number): void {
+    this.#layer.dropFromTarget(this.#channel, bytes);
+  }
+
+  file: FilePort['file'] = record =>
+    this.#layer.gate.note('file', { channel: this.#channel.stream, ...record });
+
+  refused(reason: SallyportError): void {
+    this.#layer.gate.recordError(reason);
+  }
+
+  clientDone(): void {
+    this.#layer.toTarget(channelMessage(message.channelEof, this.#channel.targetId!));
+  }
+
+  fail(reason: SallyportError): void {
+    this.#layer.gate.recordError(reason);
+    this.#layer.say(this.#channel, reason);
+    this.#layer.finish(this.#channel);
+  }
+
+  #message(recipient: number, data: Buffer): Buffer {
+    const { current } = this;
+    const whole =
+      data.length > 0 &&
+      data.length === current.length - dataOffset &&
+      data.buffer === current.buffer &&
+      data.byteOffset === current.byteOffset + dataOffset;
+    if (!whole) return channelData(recipient, data);
+    current.writeUInt32BE(recipient, 1);
+    return current;
+  }
+}

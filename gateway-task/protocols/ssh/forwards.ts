@@ -1,0 +1,114 @@
+import { SallyportError } from '#lib/errors.ts';
+import type { SshReader } from '#lib/ssh/data-types.ts';
+import { forwardCommand, listenCommand } from './commands.ts';
+import type { ConnectionLayer } from './connection-layer.ts';
+import { words } from './refusal.ts';
+import { channelOpenFailure, openFailure, requestFailure } from './wire/messages.ts';
+
+/** The window of a forwarded connection is passed on whole: nothing is said in it but what both ends say. */
+export const noReserve = 0;
+/** ssh2 takes packets of 35,000 bytes; 32 KiB is what OpenSSH uses. */
+export const longestPacket = 32 * 1024;
+
+export type Destination =
+  | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
+  | { readonly kind: 'unix'; readonly path: string };
+
+/** `host:port`, `[::1]:22`, `unix:/path`: what policies and records call it. */
+export function destinationText(destination: Destination): string {
+  if (destination.kind === 'unix') return `unix:${destination.path}`;
+  const host = destination.host.includes(':') ? `[${destination.host}]` : destination.host;
+  return `${host}:${destination.port}`;
+}
+
+/** RFC 4254 section 7.2, and OpenSSH PROTOCOL section 2.4 for sockets. */
+export function readDestination(
+  type: string,
+  reader: SshReader,
+): { readonly to: Destination; readonly from: string } {
+  if (type === 'direct-tcpip') {
+    const host = reader.text();
+    const port = reader.u32();
+    const origin = reader.text();
+    const originPort = reader.u32();
+    reader.end();
+    return { to: { kind: 'tcp', host, port }, from: `${origin}:${originPort}` };
+  }
+  const path = reader.text();
+  reader.string();
+  reader.u32();
+  reader.end();
+  return { to: { kind: 'unix', path }, from: '' };
+}
+
+/** Listening at the target, RFC 4254 section 7.1: global requests of a client. */
+export class Listens {
+  readonly #layer: ConnectionLayer;
+
+  constructor(layer: ConnectionLayer) {
+    this.#layer = layer;
+  }
+
+  /** @returns false: it is none of these requests */
+  take(name: string, wantReply: boolean, reader: SshReader, payload: Buffer): boolean {
+    switch (name) {
+      case 'tcpip-forward':
+      case 'cancel-tcpip-forward': {
+        const host = reader.text();
+        const port = reader.u32();
+        reader.end();
+        return this.#listen(
+          destinationText({ kind: 'tcp', host, port }),
+          name.startsWith('cancel'),
+          wantReply,
+          payload,
+        );
+      }
+      case 'streamlocal-forward@openssh.com':
+      case 'cancel-streamlocal-forward@openssh.com': {
+        const path = reader.text();
+        reader.end();
+        return this.#listen(
+          destinationText({ kind: 'unix', path }),
+          name.startsWith('cancel'),
+          wantReply,
+          payload,
+        );
+      }
+      default:
+        return false;
+    }
+  }
+
+  #listen(address: string, cancel: boolean, wantReply: boolean, payload: Buffer): true {
+    const { gate, clientReplies, listens } = this.#layer;
+    if (cancel && listens.has(address)) {
+      listens.delete(address);
+      this.#layer.toTarget(payload);
+      if (wantReply) this.#expect();
+      return true;
+    }
+    const verdict = cancel ? undefined : gate.admit(listenCommand(address));
+    if (verdict === undefined || verdict instanceof SallyportError) {
+      if (wantReply) clientReplies.answer(() => this.#layer.toClient(requestFailure()));
+      return true;
+    }
+    listens.set(address, gate.perform(payload, verdict, { kind: 'listen', address }));
+    if (wantReply) this.#expect();
+    return true;
+  }
+
+  #expect(): void {
+    if (this.#layer.clientReplies.expect()) return;
+    throw new SallyportError('tooMany', 'too many requests wait for an answer');
+  }
+}
+
+/** Decides a connection through the target. @returns what to answer, where it may not be */
+export function admitForward(layer: ConnectionLayer, destination: string) {
+  return layer.gate.admit(forwardCommand(destination));
+}
+
+export function prohibited(sender: number, reason: SallyportError): Buffer {
+  return channelOpenFailure(sender, openFailure.administrativelyProhibited, words(reason));
+}

@@ -1,0 +1,198 @@
+import type { Duplex } from 'node:stream';
+import { Hold } from '#gateway/net/hold.ts';
+import type { Gate } from '#gateway/pipeline/gate.ts';
+import type { ClientConnection, Relay } from '#gateway/protocols/protocol.ts';
+import { SallyportError } from '#lib/errors.ts';
+import { SshDataFault } from '#lib/ssh/data-types.ts';
+import { ChannelData, type Interpreters } from './channel-data.ts';
+import { ClientMessages } from './client-messages.ts';
+import { ConnectionLayer } from './connection-layer.ts';
+import type { SshLeg } from './dial.ts';
+import { disconnectReasonOf, words } from './refusal.ts';
+import { SessionRequests } from './session-requests.ts';
+import { TargetMessages } from './target-messages.ts';
+import { userauthBanner, userauthSuccess } from './wire/messages.ts';
+import type { Transport } from './wire/transport.ts';
+
+/** How long a peer may take to read a last word before its socket is destroyed. */
+const lingerMs = 2_000;
+/** A client that asks and does not read the answers is not read either from here on. */
+const maxAnswerBytes = 1024 * 1024;
+
+/** Runs a session: both legs are signed in, the client waits for USERAUTH_SUCCESS. */
+export class SshRelay implements Relay {
+  readonly done: Promise<SallyportError | undefined>;
+  /** An SSH client cancels by a signal in the session itself. */
+  readonly cancelKey = undefined;
+  readonly #client: Duplex;
+  readonly #clientTransport: Transport;
+  readonly #leg: SshLeg;
+  readonly #gate: Gate;
+  readonly #layer: ConnectionLayer;
+  readonly #clientMessages: ClientMessages;
+  readonly #targetMessages: TargetMessages;
+  readonly #interpreters: Interpreters = { files: new Map(), keyboards: new Map() };
+  readonly #clientHold: Hold;
+  readonly #targetHold: Hold;
+  #unread = false;
+  #draining: SallyportError | undefined;
+  #ended: SallyportError | undefined;
+
+  constructor(connection: ClientConnection, transport: Transport, leg: SshLeg, gate: Gate) {
+    this.#client = connection.socket;
+    this.#clientTransport = transport;
+    this.#leg = leg;
+    this.#gate = gate;
+    this.#layer = new ConnectionLayer(gate);
+    const data = new ChannelData(this.#layer, this.#interpreters);
+    this.#clientMessages = new ClientMessages(
+      this.#layer,
+      data,
+      new SessionRequests(this.#layer, this.#interpreters),
+    );
+    this.#targetMessages = new TargetMessages(this.#layer, data);
+    this.#clientHold = new Hold(this.#client);
+    this.#targetHold = new Hold(leg.socket);
+    this.#layer.channels.onRemoved = channel => {
+      this.#interpreters.keyboards.get(channel)?.end();
+      this.#interpreters.keyboards.delete(channel);
+      this.#interpreters.files.delete(channel);
+      if (this.#draining) this.#endIfIdle();
+    };
+    gate.join({
+      client: transport,
+      target: leg.transport,
+      targetFrames: true,
+      targetLends: false,
+      clientTakes: true,
+      holdClient: held => this.#clientHold.set(held),
+      holdTarget: held => this.#targetHold.set(held),
+      fail: reason => this.end(reason),
+    });
+    this.done = this.#closed();
+    this.#start();
+  }
+
+  drain(reason: SallyportError): void {
+    this.#draining = reason;
+    this.#endIfIdle();
+  }
+
+  end(reason: SallyportError): void {
+    if (this.#ended) return;
+    this.#ended = reason;
+    this.#gate.recordError(reason);
+    try {
+      for (const channel of this.#layer.channels) this.#layer.say(channel, reason);
+    } catch {
+      // The journal takes nothing any more, which is the reason.
+    }
+    this.#closeFiles();
+    this.#clientTransport.disconnect(disconnectReasonOf(reason), words(reason));
+    this.#leg.transport.close();
+    this.#leg.socket.destroy();
+    setTimeout(() => this.#client.destroy(), lingerMs).unref();
+  }
+
+  /** There is nothing that another connection could ask to be cancelled. */
+  async cancel(): Promise<void> {}
+
+  #start(): void {
+    const { transport: target, banner } = this.#leg;
+    if (banner !== '') this.#clientTransport.write(userauthBanner(harmless(banner)));
+    this.#clientTransport.write(userauthSuccess());
+    this.#clientTransport.onFailure = reason => this.#broken(reason, this.#client);
+    target.onFailure = reason => this.#broken(reason, this.#leg.socket);
+    this.#clientTransport.handOver(payload => this.#guard(() => this.#fromClient(payload)));
+    target.handOver(payload => this.#guard(() => this.#targetMessages.take(payload)));
+    this.#client.resume();
+    this.#leg.socket.resume();
+  }
+
+  #fromClient(payload: Buffer): void {
+    this.#gate.lastActivity = Date.now();
+    this.#clientMessages.take(payload);
+    if (this.#unread || this.#client.writableLength < maxAnswerBytes) return;
+    this.#unread = true;
+    this.#clientHold.set(true);
+    this.#client.once('drain', () => {
+      this.#unread = false;
+      this.#clientHold.set(false);
+    });
+  }
+
+  /** Runs a step of either direction; what it throws ends this session and no other. */
+  #guard(step: () => void): void {
+    if (this.#ended) return;
+    try {
+      step();
+    } catch (error) {
+      this.end(coded(error));
+    }
+  }
+
+  /** A leg has ended by itself, in good order or not. */
+  #broken(reason: SallyportError, socket: Duplex): void {
+    const farewell = reason.message.startsWith('disconnected') || socket.destroyed;
+    if (farewell) socket.end();
+    else this.end(reason);
+  }
+
+  #endIfIdle(): void {
+    if (this.#draining && this.#layer.channels.size === 0) this.end(this.#draining);
+  }
+
+  #closeFiles(): void {
+    for (const channel of this.#layer.channels) {
+      try {
+        channel.files?.serverEnd();
+        this.#interpreters.keyboards.get(channel)?.end();
+      } catch (error) {
+        if (!(error instanceof SallyportError)) throw error;
+      }
+    }
+  }
+
+  /** Each leg's end is passed on to the other once what came before it has been. */
+  async #closed(): Promise<SallyportError | undefined> {
+    const { socket: target } = this.#leg;
+    const client = this.#client;
+    await new Promise<void>(resolve => {
+      let open = 2;
+      const closed = (other: Duplex) => () => {
+        open -= 1;
+        if (!other.destroyed) {
+          other.end();
+          setTimeout(() => other.destroy(), lingerMs).unref();
+        }
+        if (open === 0) resolve();
+      };
+      onceClosed(client, closed(target));
+      onceClosed(target, closed(client));
+      client.once('end', () => this.#gate.afterForwarding(() => target.end()));
+      target.once('end', () => client.end());
+    });
+    if (!this.#ended) this.#closeFiles();
+    return this.#ended;
+  }
+}
+
+function coded(error: unknown): SallyportError {
+  if (error instanceof SallyportError) return error;
+  if (error instanceof SshDataFault) {
+    return new SallyportError('protocolViolation', `SSH: ${error.message}`, { cause: error });
+  }
+  return new SallyportError('internal', 'an error inside Sallyport', { cause: error });
+}
+
+/** The target's words, without what a terminal would obey. */
+function harmless(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+  return text.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]/g, '?');
+}
+
+/** A socket that closed while the session was being opened says so no more. */
+function onceClosed(socket: Duplex, then: () => void): void {
+  if (socket.closed) queueMicrotask(then);
+  else socket.once('close', then);
+}

@@ -1,0 +1,233 @@
+import type { Admission } from '#gateway/pipeline/gate.ts';
+import { SallyportError } from '#lib/errors.ts';
+import type { SshReader } from '#lib/ssh/data-types.ts';
+import type { Channel } from './channel.ts';
+import type { Interpreters } from './channel-data.ts';
+import {
+  execProgram,
+  type Program,
+  reverseCommand,
+  shellProgram,
+  subsystemProgram,
+  unknownCommand,
+} from './commands.ts';
+import type { ConnectionLayer } from './connection-layer.ts';
+import { FileChannel } from './file-channel.ts';
+import { KeyboardInput } from './keyboard-input.ts';
+import { SftpStream } from './sftp/sftp-stream.ts';
+import { channelMessage, message } from './wire/messages.ts';
+
+/** A command line, and everything else in a request, must be read whole. */
+const maxEnvironment = 256;
+const maxEnvironmentBytes = 64 * 1024;
+/** "Command invoked cannot execute", as shells say it; a shell that does not start has failed. */
+const refusedExec = 126;
+const refusedShell = 1;
+
+/** What a client asks for in a session channel, RFC 4254 section 6. */
+export class SessionRequests {
+  readonly #layer: ConnectionLayer;
+  readonly #interpreters: Interpreters;
+
+  constructor(layer: ConnectionLayer, interpreters: Interpreters) {
+    this.#layer = layer;
+    this.#interpreters = interpreters;
+  }
+
+  /** @param rest behind name and want-reply */
+  take(channel: Channel, name: string, wantReply: boolean, rest: SshReader, payload: Buffer): void {
+    switch (name) {
+      case 'pty-req':
+        this.#pty(channel, wantReply, rest, payload);
+        return;
+      case 'window-change':
+        this.#resize(channel, wantReply, rest, payload);
+        return;
+      case 'env':
+        this.#environment(channel, wantReply, rest, payload);
+        return;
+      case 'shell':
+        rest.end();
+        this.#start(channel, wantReply, shellProgram(), refusedShell, payload);
+        return;
+      case 'exec': {
+        const text = Buffer.from(rest.string());
+        rest.end();
+        this.#start(channel, wantReply, execProgram(text), refusedExec, payload);
+        return;
+      }
+      case 'subsystem': {
+        const subsystem = rest.name();
+        rest.end();
+        this.#subsystem(channel, wantReply, subsystem, payload);
+        return;
+      }
+      case 'signal': {
+        const signal = rest.name();
+        rest.end();
+        this.#layer.gate.note('notice', { channel: channel.stream, signal });
+        this.#pass(channel, wantReply, payload);
+        return;
+      }
+      case 'break':
+      case 'xon-xoff':
+      case 'eow@openssh.com':
+        this.#pass(channel, wantReply, payload);
+        return;
+      case 'auth-agent-req@openssh.com':
+        this.#reverse(channel, wantReply, 'agent', 'auth-agent@openssh.com', payload);
+        return;
+      case 'x11-req':
+        this.#reverse(channel, wantReply, 'x11', 'x11', payload);
+        return;
+      default:
+        this.#unknown(channel, wantReply, name);
+        return;
+    }
+  }
+
+  #pty(channel: Channel, wantReply: boolean, rest: SshReader, payload: Buffer): void {
+    const term = rest.text();
+    const cols = rest.u32();
+    const rows = rest.u32();
+    channel.pty = true;
+    this.#layer.gate.note('resize', { channel: channel.stream, cols, rows, term });
+    this.#pass(channel, wantReply, payload);
+  }
+
+  #resize(channel: Channel, wantReply: boolean, rest: SshReader, payload: Buffer): void {
+    const cols = rest.u32();
+    const rows = rest.u32();
+    this.#layer.gate.note('resize', { channel: channel.stream, cols, rows });
+    this.#pass(channel, wantReply, payload);
+  }
+
+  #environment(channel: Channel, wantReply: boolean, rest: SshReader, payload: Buffer): void {
+    const name = rest.text();
+    const value = rest.text();
+    rest.end();
+    const kept = Object.entries(channel.environment);
+    const bytes = kept.reduce(
+      (sum, [key, held]) => sum + key.length + held.length,
+      name.length + value.length,
+    );
+    if (kept.length >= maxEnvironment || bytes > maxEnvironmentBytes) {
+      this.#deny(channel, wantReply);
+      return;
+    }
+    channel.environment[name] = value;
+    this.#pass(channel, wantReply, payload);
+  }
+
+  /** The program of the channel: a shell, a command line. */
+  #start(
+    channel: Channel,
+    wantReply: boolean,
+    program: Program,
+    refusedStatus: number,
+    payload: Buffer,
+  ): void {
+    if (channel.started) {
+      this.#deny(channel, wantReply);
+      return;
+    }
+    const verdict = this.#layer.gate.admit(program.command);
+    if (verdict instanceof SallyportError) {
+      this.#layer.refuseProgram(channel, wantReply, verdict, refusedStatus);
+      return;
+    }
+    channel.started = true;
+    this.#interpret(channel, program);
+    this.#perform(channel, wantReply, payload, verdict, program);
+  }
+
+  #subsystem(channel: Channel, wantReply: boolean, name: string, payload: Buffer): void {
+    if (channel.started) {
+      this.#deny(channel, wantReply);
+      return;
+    }
+    const program = subsystemProgram(name);
+    const verdict = this.#layer.gate.admit(program.command);
+    if (verdict instanceof SallyportError) {
+      this.#layer.refuseProgram(channel, wantReply, verdict, refusedExec);
+      return;
+    }
+    channel.started = true;
+    if (name === 'sftp') this.#readFiles(channel, 'sftp', port => new SftpStream(port));
+    this.#perform(channel, wantReply, payload, verdict, program);
+  }
+
+  #interpret(channel: Channel, { line }: Program): void {
+    if (channel.pty) {
+      this.#interpreters.keyboards.set(channel, new KeyboardInput(this.#layer.gate, channel.stream));
+    } else if (line?.sftpServer) {
+      this.#readFiles(channel, 'sftp', port => new SftpStream(port));
+    }
+  }
+
+  #readFiles(
+    channel: Channel,
+    kind: 'sftp' | 'scp',
+    make: (port: FileChannel) => NonNullable<Channel['files']>,
+  ): void {
+    const port = new FileChannel(this.#layer, channel, kind);
+    channel.files = make(port);
+    this.#interpreters.files.set(channel, port);
+  }
+
+  #perform(
+    channel: Channel,
+    wantReply: boolean,
+    payload: Buffer,
+    admission: Admission,
+    program: Program,
+  ): void {
+    const environment = channel.environment;
+    payload.writeUInt32BE(channel.targetId!, 1);
+    channel.command = this.#layer.gate.perform(payload, admission, {
+      ...program.details,
+      channel: channel.stream,
+      ...(channel.pty && { pty: true }),
+      ...(Object.keys(environment).length > 0 && { environment }),
+    });
+    if (wantReply) this.#expect(channel);
+  }
+
+  #reverse(channel: Channel, wantReply: boolean, kind: 'agent' | 'x11', type: string, payload: Buffer): void {
+    const verdict = this.#layer.gate.admit(reverseCommand(kind));
+    if (verdict instanceof SallyportError) {
+      this.#deny(channel, wantReply);
+      return;
+    }
+    payload.writeUInt32BE(channel.targetId!, 1);
+    this.#layer.reversed.set(
+      type,
+      this.#layer.gate.perform(payload, verdict, { kind, channel: channel.stream }),
+    );
+    if (wantReply) this.#expect(channel);
+  }
+
+  /** Policy may let pass what the gateway does not know. */
+  #unknown(channel: Channel, wantReply: boolean, name: string): void {
+    this.#layer.gate.admit(unknownCommand(`request ${name}`));
+    this.#deny(channel, wantReply);
+  }
+
+  #pass(channel: Channel, wantReply: boolean, payload: Buffer): void {
+    payload.writeUInt32BE(channel.targetId!, 1);
+    this.#layer.toTarget(payload);
+    if (wantReply) this.#expect(channel);
+  }
+
+  #expect(channel: Channel): void {
+    if (channel.replies.expect()) return;
+    throw new SallyportError('tooMany', 'too many requests wait for an answer');
+  }
+
+  #deny(channel: Channel, wantReply: boolean): void {
+    if (!wantReply) return;
+    channel.replies.answer(() =>
+      this.#layer.toClient(channelMessage(message.channelFailure, channel.clientId!)),
+    );
+  }
+}

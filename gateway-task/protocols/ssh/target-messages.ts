@@ -1,0 +1,223 @@
+import { SallyportError } from '#lib/errors.ts';
+import { SshReader } from '#lib/ssh/data-types.ts';
+import type { Channel } from './channel.ts';
+import type { ChannelData } from './channel-data.ts';
+import { sessionReserve } from './client-messages.ts';
+import type { ConnectionLayer } from './connection-layer.ts';
+import { destinationText, longestPacket, noReserve } from './forwards.ts';
+import { Window } from './window.ts';
+import { channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
+
+/** Messages from the target: each is passed on, answered or refused. */
+export class TargetMessages {
+  readonly #layer: ConnectionLayer;
+  readonly #data: ChannelData;
+
+  constructor(layer: ConnectionLayer, data: ChannelData) {
+    this.#layer = layer;
+    this.#data = data;
+  }
+
+  /** Throws coded errors, and `SshDataFault` for what cannot be read; both end the session. */
+  take(payload: Buffer): void {
+    switch (payload[0]) {
+      case message.channelData:
+      case message.channelExtendedData:
+        this.#data.fromTarget(payload);
+        return;
+      case message.channelWindowAdjust:
+        this.#windowAdjust(payload);
+        return;
+      case message.channelRequest:
+        this.#channelRequest(payload);
+        return;
+      case message.channelEof:
+        this.#pass(payload);
+        return;
+      case message.channelClose:
+        this.#close(payload);
+        return;
+      case message.channelOpen:
+        this.#open(payload);
+        return;
+      case message.channelSuccess:
+      case message.channelFailure:
+        this.#channelAnswer(payload);
+        return;
+      case message.channelOpenConfirmation:
+        this.#confirmed(payload);
+        return;
+      case message.channelOpenFailure:
+        this.#failed(payload);
+        return;
+      case message.globalRequest:
+        this.#globalRequest(payload);
+        return;
+      case message.requestSuccess:
+      case message.requestFailure:
+        this.#layer.clientReplies.arrived(() => this.#layer.toClient(payload));
+        return;
+      case message.extInfo:
+      case message.userauthBanner:
+        return;
+      default:
+        throw new SallyportError('protocolViolation', `the target sent an SSH message of type ${payload[0]}`);
+    }
+  }
+
+  #windowAdjust(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const channel = this.#layer.channels.get(reader.u32());
+    const bytes = reader.u32();
+    reader.end();
+    const window = channel.toTarget;
+    if (window === undefined)
+      throw new SallyportError('protocolViolation', 'the target grants a window of no channel');
+    const more = window.grant(bytes);
+    if (!window.sane)
+      throw new SallyportError('protocolViolation', 'the target grants a window that is none');
+    if (more === 0 || channel.over || channel.closed.toClient) return;
+    payload.writeUInt32BE(channel.clientId!, 1);
+    payload.writeUInt32BE(more, 5);
+    this.#layer.toClient(payload);
+  }
+
+  #channelRequest(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const channel = this.#layer.channels.get(reader.u32());
+    const name = reader.name();
+    const wantReply = reader.bool();
+    if (name === 'exit-status') {
+      this.#exited(channel, { status: reader.u32() });
+    } else if (name === 'exit-signal') {
+      this.#exited(channel, { signal: reader.name() });
+    }
+    if (channel.over || channel.refused || channel.closed.toClient) return;
+    if (wantReply) channel.owedToTarget += 1;
+    if (channel.owedToTarget > 4_096) throw new SallyportError('tooMany', 'the target asks without end');
+    payload.writeUInt32BE(channel.clientId!, 1);
+    this.#layer.toClient(payload);
+  }
+
+  #exited(channel: Channel, exit: object): void {
+    if (channel.command !== undefined && channel.kind === 'session') {
+      this.#layer.gate.complete(channel.command, { exit });
+    }
+  }
+
+  #pass(payload: Buffer): void {
+    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    if (channel.over || channel.refused || channel.closed.toClient) return;
+    payload.writeUInt32BE(channel.clientId!, 1);
+    this.#layer.toClient(payload);
+  }
+
+  #close(payload: Buffer): void {
+    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    if (channel.closed.byTarget)
+      throw new SallyportError('protocolViolation', 'the target closed a channel twice');
+    channel.closed.byTarget = true;
+    channel.files?.serverEnd();
+    this.#layer.closeToTarget(channel);
+    if (!channel.refused || channel.over) this.#layer.closeToClient(channel);
+    this.#layer.settle(channel);
+  }
+
+  #channelAnswer(payload: Buffer): void {
+    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    channel.replies.arrived(() => {
+      if (channel.over || channel.closed.toClient) return;
+      payload.writeUInt32BE(channel.clientId!, 1);
+      this.#layer.toClient(payload);
+    });
+  }
+
+  #confirmed(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const channel = this.#unopened(reader.u32());
+    channel.targetId = reader.u32();
+    channel.toTarget = new Window(reader.u32(), channel.kind === 'session' ? sessionReserve : noReserve);
+    channel.targetPacket = Math.min(reader.u32(), longestPacket);
+    if (channel.closed.byClient) {
+      this.#layer.closeToTarget(channel);
+      return;
+    }
+    payload.writeUInt32BE(channel.clientId!, 1);
+    payload.writeUInt32BE(channel.id, 5);
+    payload.writeUInt32BE(channel.toTarget.passed, 9);
+    payload.writeUInt32BE(channel.targetPacket, 13);
+    this.#layer.toClient(payload);
+  }
+
+  #failed(payload: Buffer): void {
+    const channel = this.#unopened(new SshReader(payload, 1).u32());
+    payload.writeUInt32BE(channel.clientId!, 1);
+    this.#layer.toClient(payload);
+    this.#layer.channels.remove(channel);
+  }
+
+  #unopened(id: number): Channel {
+    const channel = this.#layer.channels.get(id);
+    if (channel.targetId === undefined && channel.clientId !== undefined) return channel;
+    throw new SallyportError('protocolViolation', 'the target answered a channel that was not asked for');
+  }
+
+  /** A connection to where the target listens for the client, or to what the client let it have. */
+  #open(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    const type = reader.name();
+    const senderAt = reader.offset;
+    const sender = reader.u32();
+    const window = reader.u32();
+    const packet = reader.u32();
+    const permitted = this.#permitted(type, reader);
+    const channel = permitted === undefined ? undefined : this.#layer.channels.make('forwarded');
+    if (channel === undefined || permitted === undefined) {
+      this.#layer.toTarget(
+        channelOpenFailure(sender, openFailure.administrativelyProhibited, 'nobody asked for this'),
+      );
+      return;
+    }
+    channel.targetId = sender;
+    channel.targetPacket = Math.min(packet, longestPacket);
+    channel.toTarget = new Window(window, noReserve);
+    channel.command = permitted.record;
+    this.#layer.gate.complete(permitted.record, {
+      connection: { channel: channel.stream, origin: permitted.origin },
+    });
+    payload.writeUInt32BE(channel.id, senderAt);
+    payload.writeUInt32BE(channel.targetPacket, senderAt + 8);
+    this.#layer.toClient(payload);
+  }
+
+  /** The record of the command that lets the target open this. */
+  #permitted(
+    type: string,
+    reader: SshReader,
+  ): { readonly record: number; readonly origin: string } | undefined {
+    if (type === 'forwarded-tcpip') {
+      const host = reader.text();
+      const port = reader.u32();
+      const origin = `${reader.text()}:${reader.u32()}`;
+      const record =
+        this.#layer.listens.get(destinationText({ kind: 'tcp', host, port })) ??
+        // The client asked for any port, and was told which.
+        this.#layer.listens.get(destinationText({ kind: 'tcp', host, port: 0 }));
+      return record === undefined ? undefined : { record, origin };
+    }
+    if (type === 'forwarded-streamlocal@openssh.com') {
+      const record = this.#layer.listens.get(destinationText({ kind: 'unix', path: reader.text() }));
+      return record === undefined ? undefined : { record, origin: '' };
+    }
+    const record = this.#layer.reversed.get(type);
+    return record === undefined ? undefined : { record, origin: '' };
+  }
+
+  #globalRequest(payload: Buffer): void {
+    const reader = new SshReader(payload, 1);
+    reader.name();
+    const wantReply = reader.bool();
+    // Host keys of the target are nobody's business but the gateway's: a client would take them for the gateway's.
+    if (wantReply) this.#layer.targetReplies.answer(() => this.#layer.toTarget(requestFailure()));
+  }
+}

@@ -1,0 +1,71 @@
+/**
+ * The window of one direction of a channel, RFC 4254 section 5.2, as it passes through: what the receiver grants
+ * is told to the sender, except for a reserve, so that the gateway can say something of its own to the receiver
+ * at any time, and keeps being able to.
+ */
+export class Window {
+  readonly #reserve: number;
+  /** Bytes that the receiver still takes. */
+  #granted: number;
+  /** Bytes that the sender still may send. */
+  #passed: number;
+  /** Bytes that the sender has sent and the receiver has not been sent yet. */
+  #held = 0;
+
+  /**
+   * @param initial what the receiver granted as the channel was opened
+   * @param reserve what is held back of it; a small window keeps three quarters
+   */
+  constructor(initial: number, reserve: number) {
+    this.#granted = initial;
+    this.#reserve = Math.min(reserve, Math.floor(initial / 4));
+    this.#passed = initial - this.#reserve;
+  }
+
+  /** What the sender is told as the channel is opened, and what it may still send at any time. */
+  get passed(): number {
+    return this.#passed;
+  }
+
+  /** What the gateway may send of its own. */
+  get own(): number {
+    return this.#granted - this.#passed - this.#held;
+  }
+
+  /** The receiver takes so many more. @returns what to tell the sender of it; 0: nothing */
+  grant(bytes: number): number {
+    this.#granted += bytes;
+    const more = Math.max(0, this.own - this.#reserve);
+    this.#passed += more;
+    return more;
+  }
+
+  /** The sender has sent. @returns false: more than it may */
+  take(bytes: number): boolean {
+    this.#passed -= bytes;
+    this.#held += bytes;
+    return this.#passed >= 0;
+  }
+
+  /** The receiver has been sent bytes of the sender's. */
+  forward(bytes: number): void {
+    this.#held -= bytes;
+    this.#granted -= bytes;
+  }
+
+  /** Bytes of the sender's go no further: it may send as many again. */
+  drop(bytes: number): void {
+    this.#held -= bytes;
+    this.#passed += bytes;
+  }
+
+  /** The receiver has been sent bytes of the gateway's. */
+  spendOwn(bytes: number): void {
+    this.#granted -= bytes;
+  }
+
+  /** Within what RFC 4254 lets a window be: 2^32 - 1. */
+  get sane(): boolean {
+    return this.#granted <= 0xffff_ffff;
+  }
+}

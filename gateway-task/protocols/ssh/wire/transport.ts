@@ -1,0 +1,327 @@
+import { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
+import Protocol, { type HostKey } from 'ssh2/lib/protocol/Protocol.js';
+import { sendPacket } from 'ssh2/lib/protocol/utils.js';
+import type { Sink } from '#gateway/pipeline/legs.ts';
+import { SallyportError } from '#lib/errors.ts';
+import { algorithms, signatureAlgorithms } from './algorithms.ts';
+import { acceptCertificate, certificateAlgorithm, certifiedHostKey } from './host-certificate.ts';
+import { disconnect, extInfo, message, unimplemented } from './messages.ts';
+
+/** New keys after so many bytes in either direction, or so long: RFC 4253 section 9. */
+const rekeyBytes = 1024 ** 3;
+const rekeyMs = 60 * 60 * 1_000;
+/** A key exchange that is not over by then ends the connection. */
+const exchangeMs = 30_000;
+/** A peer that asks for new keys without end makes work without end: so many in so long. */
+const maxExchanges = 20;
+const exchangesMs = 60_000;
+/** What a peer may send ahead before it is asked for: authentication goes step by step. */
+const maxInbox = 64;
+
+/** The gateway's own host key, and its certificate where there is one. */
+export interface OwnHostKey {
+  readonly key: HostKey;
+  readonly certificate: Buffer | undefined;
+}
+
+/** What a target's host key must be. */
+export interface HostTrust {
+  /** Kinds of key that can be trusted, as they stand in KEXINIT, the preferred one first. */
+  readonly algorithms: readonly string[];
+  /**
+   * Whether the key (or certificate) is the target's. A certificate that is gives the plain key in it, as a blob.
+   */
+  verify(blob: Buffer): boolean | { readonly plainKey: Buffer };
+}
+
+export type Side =
+  | { readonly role: 'server'; readonly hostKeys: readonly OwnHostKey[] }
+  | { readonly role: 'client'; readonly trust: HostTrust };
+
+/**
+ * The transport layer of SSH (RFC 4253) over one socket: payloads in, payloads out. Key exchange, ciphers and
+ * strict key exchange are ssh2's; when new keys are due, how long that may take, and what becomes of messages
+ * that nobody knows is decided here.
+ *
+ * It is a sink for the gate: a write is one message. While keys are exchanged, and while the socket is full, a
+ * write says so, and `drain` comes when it is over.
+ */
+export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
+  /** Takes each payload from authentication on; what it keeps, it may keep. Unset: {@link receive} has them. */
+  onPayload: ((payload: Buffer) => void) | undefined;
+  /** Told once, when the connection cannot go on; the socket is still there. */
+  onFailure: ((reason: SallyportError) => void) | undefined;
+  readonly #socket: Duplex;
+  readonly #protocol: Protocol;
+  readonly #server: boolean;
+  readonly #inbox: Buffer[] = [];
+  #wake: (() => void) | undefined;
+  #failure: SallyportError | undefined;
+  #ready = false;
+  #blocked = false;
+  #bytes = 0;
+  #exchanges: number[] = [];
+  #exchangeTimer: NodeJS.Timeout | undefined;
+  readonly #rekeyTimer: NodeJS.Timeout;
+
+  constructor(socket: Duplex, side: Side) {
+    super();
+    this.#socket = socket;
+    this.#server = side.role === 'server';
+    this.#protocol = new Protocol({
+      server: this.#server,
+      ident: 'Sallyport',
+      messageHandlers: {
+        DISCONNECT: (_self, _reason, description) =>
+          this.#fail(new SallyportError('protocolViolation', `disconnected: ${printable(description)}`)),
+      },
+      onWrite: bytes => {
+        this.#bytes += bytes.length;
+        if (!socket.write(bytes)) this.#blocked = true;
+      },
+      onError: cause =>
+        this.#fail(new SallyportError('protocolViolation', `SSH: ${printable(cause.message)}`, { cause })),
+      onHandshakeComplete: () => this.#exchanged(),
+      ...this.#sideOf(side),
+    });
+    this.#protocol._onPayload = this.#transportPayload.bind(this, this.#protocol._onPayload);
+    this.#quietExtInfo();
+    socket.on('drain', this.#onDrain);
+    socket.once('close', () => this.close());
+    this.#rekeyTimer = setInterval(() => this.rekey(), rekeyMs).unref();
+    this.#exchangeBegins();
+    this.#protocol.start();
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.resume();
+  }
+
+  /** The first exchange hash, which signatures are bound to. */
+  get sessionId(): Buffer {
+    return this.#protocol._kex.sessionID;
+  }
+
+  get writableLength(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Sends one payload. */
+  write(payload: Uint8Array): boolean {
+    if (this.#failure) return true;
+    const { write } = this.#protocol._packetRW;
+    const exchanging = this.#protocol._kexinit !== undefined;
+    const packet = write.alloc(payload.length);
+    // While keys are exchanged what waits is the payload alone.
+    packet.set(payload, exchanging ? 0 : write.allocStart);
+    sendPacket(this.#protocol, write.finalize(packet));
+    if (this.#bytes >= rekeyBytes) this.rekey();
+    return !this.#blocked && this.#protocol._kexinit === undefined;
+  }
+
+  cork(): void {
+    this.#socket.cork();
+  }
+
+  uncork(): void {
+    this.#socket.uncork();
+  }
+
+  /** The next payload of a conversation that goes step by step. Rejects when there will be none. */
+  async receive(deadline: AbortSignal): Promise<Buffer> {
+    const stop = (): void => this.#wake?.();
+    deadline.addEventListener('abort', stop);
+    try {
+      for (;;) {
+        const payload = this.#inbox.shift();
+        if (payload) return payload;
+        if (this.#failure) throw this.#failure;
+        if (deadline.aborted) throw new SallyportError('timeout', 'the sign-in took too long');
+        await new Promise<void>(resolve => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      deadline.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Resolves when the first key exchange is over. */
+  async established(deadline: AbortSignal): Promise<void> {
+    const stop = (): void => this.#wake?.();
+    deadline.addEventListener('abort', stop);
+    try {
+      while (!this.#ready) {
+        if (this.#failure) throw this.#failure;
+        if (deadline.aborted) throw new SallyportError('timeout', 'the key exchange took too long');
+        await new Promise<void>(resolve => {
+          this.#wake = resolve;
+        });
+      }
+    } finally {
+      deadline.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Hands payloads on from here, those that came early first. */
+  handOver(onPayload: (payload: Buffer) => void): void {
+    for (const payload of this.#inbox.splice(0)) onPayload(payload);
+    this.onPayload = onPayload;
+  }
+
+  /** Asks for new keys, unless they are being exchanged. */
+  rekey(): void {
+    if (this.#failure || !this.#ready || this.#protocol._kexinit !== undefined) return;
+    this.#bytes = 0;
+    this.#exchangeBegins();
+    this.#protocol.rekey();
+  }
+
+  /** Says why, and sends nothing more. The socket is ended. */
+  disconnect(reason: number, text: string): void {
+    if (!this.#failure && this.#ready && this.#protocol._kexinit === undefined)
+      this.write(disconnect(reason, text));
+    this.close();
+    this.#socket.end();
+  }
+
+  /** Takes nothing and sends nothing from now on. Safe to call twice. */
+  close(): void {
+    this.#failure ??= new SallyportError('protocolViolation', 'the connection was closed');
+    clearInterval(this.#rekeyTimer);
+    clearTimeout(this.#exchangeTimer);
+    this.#socket.off('data', this.#onData);
+    this.#wake?.();
+  }
+
+  #sideOf(side: Side) {
+    if (side.role === 'client') {
+      const { trust } = side;
+      return {
+        offer: algorithms(trust.algorithms),
+        hostVerifier: (blob: Buffer) => this.#verifyHost(trust, blob),
+      };
+    }
+    const hostKeys: Record<string, HostKey> = {};
+    for (const { key, certificate } of side.hostKeys) {
+      if (certificate === undefined) continue;
+      hostKeys[certificateAlgorithm(key.type)] = certifiedHostKey(
+        key,
+        certificate,
+        () => this.#protocol._kex,
+      );
+    }
+    for (const { key } of side.hostKeys) hostKeys[key.type] = key;
+    return { offer: algorithms(Object.keys(hostKeys)), hostKeys };
+  }
+
+  #verifyHost(trust: HostTrust, blob: Buffer): boolean {
+    // ssh2's buffer is a view of the packet.
+    const shown = Buffer.from(blob);
+    const verdict = trust.verify(shown);
+    if (typeof verdict === 'boolean') return verdict;
+    acceptCertificate(this.#protocol._kex, shown, verdict.plainKey);
+    return true;
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    this.#bytes += chunk.length;
+    try {
+      this.#protocol.parse(chunk, 0, chunk.length);
+    } catch (cause) {
+      this.#fail(
+        cause instanceof SallyportError
+          ? cause
+          : new SallyportError('protocolViolation', 'bytes that are not SSH', { cause }),
+      );
+    }
+  };
+
+  readonly #onEnd = (): void => {
+    if (!this.onPayload) this.#fail(new SallyportError('protocolViolation', 'the connection was closed'));
+  };
+
+  readonly #onDrain = (): void => {
+    this.#blocked = false;
+    if (this.#protocol._kexinit === undefined) this.emit('drain');
+  };
+
+  /** Transport messages go to ssh2, as far as they concern it; the others up. */
+  #transportPayload(
+    ssh2: (payload: Buffer) => undefined | boolean | number,
+    payload: Buffer,
+  ): undefined | boolean | number {
+    if (this.#failure) return undefined;
+    const type = payload[0];
+    if (type === undefined) throw new SallyportError('protocolViolation', 'an empty SSH message');
+    if (type === message.disconnect || type === message.kexInit) {
+      if (type === message.kexInit) this.#exchangeBegins();
+      return ssh2(payload);
+    }
+    if (type === message.ignore || type === message.debug || type === message.unimplemented) return undefined;
+    if (type < message.serviceRequest || (type > message.extInfo && type < message.userauthRequest)) {
+      this.write(unimplemented((this.#protocol._decipher.inSeqno - 1) >>> 0));
+      return undefined;
+    }
+    if (this.onPayload) {
+      this.onPayload(payload);
+      return undefined;
+    }
+    if (type === message.extInfo) return undefined;
+    if (this.#inbox.length >= maxInbox)
+      throw new SallyportError('protocolViolation', 'messages before their time');
+    // A copy: it lies in a chunk of the socket's.
+    this.#inbox.push(Buffer.from(payload));
+    this.#wake?.();
+    return undefined;
+  }
+
+  #exchangeBegins(): void {
+    const now = Date.now();
+    this.#exchanges = [...this.#exchanges.filter(at => now - at < exchangesMs), now];
+    if (this.#exchanges.length > maxExchanges) {
+      throw new SallyportError('protocolViolation', 'new keys are asked for too often');
+    }
+    this.#exchangeTimer ??= setTimeout(
+      () => this.#fail(new SallyportError('timeout', 'the key exchange took too long')),
+      exchangeMs,
+    ).unref();
+  }
+
+  #exchanged(): void {
+    clearTimeout(this.#exchangeTimer);
+    this.#exchangeTimer = undefined;
+    this.#bytes = 0;
+    if (!this.#ready) {
+      this.#ready = true;
+      if (this.#server) this.write(extInfo(signatureAlgorithms));
+      this.#wake?.();
+      return;
+    }
+    if (!this.#blocked) this.emit('drain');
+  }
+
+  /** ssh2 says which signatures it takes itself; ours are others, and are told in {@link Transport}. */
+  #quietExtInfo(): void {
+    const protocol = this.#protocol;
+    const complete = protocol._onHandshakeComplete;
+    protocol._onHandshakeComplete = negotiated => {
+      protocol._kex.remoteExtInfoEnabled = false;
+      complete(negotiated);
+    };
+  }
+
+  #fail(reason: SallyportError): void {
+    if (this.#failure) return;
+    this.#failure = reason;
+    clearInterval(this.#rekeyTimer);
+    clearTimeout(this.#exchangeTimer);
+    this.#socket.off('data', this.#onData);
+    this.#wake?.();
+    this.onFailure?.(reason);
+  }
+}
+
+function printable(text: string): string {
+  return text.slice(0, 200).replace(/[^\x20-\x7e]/g, '?');
+}

@@ -14,6 +14,7 @@ import {
 import type { ConnectionLayer } from './connection-layer.ts';
 import { FileChannel } from './file-channel.ts';
 import { KeyboardInput } from './keyboard-input.ts';
+import { scpStream } from './scp/index.ts';
 import { SftpStream } from './sftp/sftp-stream.ts';
 import { channelMessage, message } from './wire/messages.ts';
 
@@ -162,6 +163,15 @@ export class SessionRequests {
       this.#interpreters.keyboards.set(channel, new KeyboardInput(this.#layer.gate, channel.stream));
     } else if (line?.sftpServer) {
       this.#readFiles(channel, 'sftp', port => new SftpStream(port));
+    } else if (line?.scpLegacy) {
+      const { direction, paths, directory } = line.scpLegacy;
+      this.#readFiles(channel, 'scp', port =>
+        scpStream(port, {
+          direction: direction === 'to' ? 'to-target' : 'from-target',
+          paths: paths.map(({ path }) => Buffer.from(path).toString('latin1')),
+          directory,
+        }),
+      );
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Identity } from '#gateway/pipeline/identity.ts';
 import type { ClientConnection, Reception } from '#gateway/protocols/protocol.ts';
 import { SallyportError } from '#lib/errors.ts';
-import { keyTypeOfCertificate, readCertificate } from '#lib/ssh/certificate.ts';
+import { keyTypeOfCertificate, readCertificate, type SshCertificate } from '#lib/ssh/certificate.ts';
 import { SshDataFault, SshReader, SshWriter } from '#lib/ssh/data-types.ts';
 import { readPublicKey, type SshPublicKey } from '#lib/ssh/public-key.ts';
 import { BrowserSignIn } from './browser-sign-in.ts';
@@ -21,6 +21,12 @@ const maxUserBytes = 256;
 export interface SignedIn {
   readonly user: string;
   readonly identity: Identity;
+}
+
+interface Offer {
+  readonly key: SshPublicKey;
+  /** Whose the certificate says it is. */
+  readonly identity: Identity | undefined;
 }
 
 interface Request {
@@ -46,10 +52,8 @@ export class UserAuth {
   #user: string | undefined;
   #keys = 0;
   #failures = 0;
-  /** Keys that were offered and are bound to nobody. */
-  #offered = 0;
-  /** Somebody has signed in with a browser, and may now prove a key to bind. */
-  #signedIn: { readonly loginId: string; readonly identity: Identity } | undefined;
+  /** The first key that the client has proved to hold, and that is bound to nobody. */
+  #proved: SshPublicKey | undefined;
 
   constructor(
     transport: Transport,
@@ -129,7 +133,7 @@ export class UserAuth {
   }
 
   /** RFC 4252 section 7. */
-  async #publicKey({ user, payload, rest }: Request): Promise<Identity | undefined> {
+  async #publicKey({ payload, rest }: Request): Promise<Identity | undefined> {
     this.#keys += 1;
     if (this.#keys > maxKeys) throw new SallyportError('unauthenticated', 'too many keys were offered');
     const signed = rest.bool();
@@ -139,7 +143,7 @@ export class UserAuth {
     const signature = signed ? rest.string() : undefined;
     rest.end();
 
-    const offer = await this.#offer(blob, algorithm, user);
+    const offer = this.#offer(blob, algorithm);
     if (offer === undefined) {
       this.#no();
       return undefined;
@@ -156,49 +160,28 @@ export class UserAuth {
       this.#fail();
       return undefined;
     }
-    if (offer.identity) return offer.identity;
-    return this.#bind(offer.key);
+    return offer.identity ?? this.#owner(offer.key);
   }
 
   /**
-   * What a key is good for: somebody's identity, or (after a sign-in with a browser) to be bound. Undefined: for
-   * nothing.
+   * A key that may be somebody's, or a certificate that says whose it is. Undefined: neither. Whether a key is
+   * bound nobody learns, and the control plane is not asked, before the client has proved that it holds it.
    */
-  async #offer(
-    blob: Buffer,
-    algorithm: string,
-    user: string,
-  ): Promise<{ readonly key: SshPublicKey; readonly identity: Identity | undefined } | undefined> {
-    if (keyTypeOfCertificate(algorithm.replace(/^rsa-sha2-(256|512)-/, 'ssh-rsa-')) !== undefined) {
-      return this.#certificate(blob, user);
-    }
-    let key: SshPublicKey;
+  #offer(blob: Buffer, algorithm: string): Offer | undefined {
     try {
-      key = readPublicKey(blob);
+      if (keyTypeOfCertificate(algorithm.replace(/^rsa-sha2-(256|512)-/, 'ssh-rsa-')) !== undefined) {
+        return this.#certificate(readCertificate(blob));
+      }
+      const key = readPublicKey(blob);
+      return key.algorithms.includes(algorithm) ? { key, identity: undefined } : undefined;
     } catch (error) {
       // A kind of key that is not taken here; the client has others.
       if (error instanceof SshDataFault) return undefined;
       throw error;
     }
-    if (!key.algorithms.includes(algorithm)) return undefined;
-    if (this.#signedIn) return { key, identity: undefined };
-    const identity = await this.#reception.keys.identify(key.fingerprint, this.#connection.address);
-    if (identity) return { key, identity };
-    this.#offered += 1;
-    return undefined;
   }
 
-  #certificate(
-    blob: Buffer,
-    _user: string,
-  ): { readonly key: SshPublicKey; readonly identity: Identity } | undefined {
-    let certificate: ReturnType<typeof readCertificate>;
-    try {
-      certificate = readCertificate(blob);
-    } catch (error) {
-      if (error instanceof SshDataFault) return undefined;
-      throw error;
-    }
+  #certificate(certificate: SshCertificate): Offer | undefined {
     const principal = this.#trusted.principalOf(certificate, this.#connection.address, this.#now());
     if (typeof principal === 'string') {
       this.#transport.write(userauthBanner(`Sallyport: the certificate is not taken: ${principal}.\r\n`));
@@ -207,20 +190,24 @@ export class UserAuth {
     return { key: certificate.key, identity: this.#reception.vouch(principal) };
   }
 
-  async #bind(key: SshPublicKey): Promise<Identity> {
-    const { loginId, identity } = this.#signedIn!;
+  /** Whom a proved key is bound to; one that is bound to nobody may be after a sign-in with a browser. */
+  async #owner(key: SshPublicKey): Promise<Identity | undefined> {
+    const identity = await this.#reception.keys.identify(key.fingerprint, this.#connection.address);
+    if (identity) return identity;
+    this.#proved ??= key;
+    this.#no();
+    return undefined;
+  }
+
+  async #bind(loginId: string, key: SshPublicKey): Promise<void> {
+    let words = `from now on the key ${key.fingerprint} signs you in, until your session at the identity provider ends.`;
     try {
       await this.#reception.keys.bind(loginId, key.blob);
-      this.#transport.write(
-        userauthBanner(
-          `Sallyport: from now on the key ${key.fingerprint} signs you in, until your session at the identity provider ends.\r\n`,
-        ),
-      );
     } catch (error) {
       if (!(error instanceof SallyportError) || error.code !== 'forbidden') throw error;
-      this.#transport.write(userauthBanner(`Sallyport: the key is not remembered: ${error.message}\r\n`));
+      words = `the key is not remembered: ${error.message}`;
     }
-    return identity;
+    this.#transport.write(userauthBanner(`Sallyport: ${words}\r\n`));
   }
 
   /** RFC 4256. */
@@ -228,24 +215,20 @@ export class UserAuth {
     rest.string();
     rest.string();
     rest.end();
-    if (this.#signedIn) {
-      // Its keys are refused, or it has none after all.
-      return this.#signedIn.identity;
-    }
+    const key = this.#proved;
     const signIn = new BrowserSignIn(this.#transport, this.#connection, this.#reception);
-    const outcome = await signIn.run(this.#offered > 0 ? 'key' : 'session');
-    if (outcome.kind === 'credential') return this.#identify(outcome.text);
-    if (outcome.kind === 'refused') {
-      this.#transport.write(userauthBanner(`Sallyport: ${outcome.why}\r\n`));
-      this.#fail();
-      return undefined;
+    const outcome = await signIn.run(key ? 'key' : 'session');
+    switch (outcome.kind) {
+      case 'credential':
+        return this.#identify(outcome.text);
+      case 'refused':
+        this.#transport.write(userauthBanner(`Sallyport: ${outcome.why}\r\n`));
+        this.#fail();
+        return undefined;
+      case 'signedIn':
+        if (key) await this.#bind(outcome.loginId, key);
+        return outcome.identity;
     }
-    if (this.#offered === 0) return outcome.identity;
-    // Which key is to be bound the client now says itself, by a signature.
-    this.#signedIn = outcome;
-    this.#keys = 0;
-    this.#transport.write(userauthFailure(['publickey', 'keyboard-interactive'], true));
-    return undefined;
   }
 
   /** RFC 4252 section 8. */
@@ -277,9 +260,7 @@ export class UserAuth {
   }
 
   #no(): void {
-    this.#transport.write(
-      userauthFailure(this.#signedIn ? ['publickey', 'keyboard-interactive'] : methods, false),
-    );
+    this.#transport.write(userauthFailure(methods, false));
   }
 }
 

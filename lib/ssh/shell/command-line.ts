@@ -76,14 +76,13 @@ function readInto(findings: Findings, line: Uint8Array): TransferLine {
     return {};
   }
   const transfer = soleTransfer(commands);
-  const before = { writes: findings.writes, unknownCode: findings.unknownCode };
   for (const command of commands) findings.command(command);
   const reads = transferReads(transfer);
   if (reads !== undefined) {
-    // scp and rsync run what they are told to as clients; as servers they do what is read here.
+    // These run what they are told to as clients; as servers they do what is read here.
     findings.opaque = undefined;
-    findings.unknownCode = before.unknownCode;
-    findings.writes = before.writes || !reads;
+    findings.unknownCode = false;
+    findings.writes = !reads;
   }
   return transfer;
 }

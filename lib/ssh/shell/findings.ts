@@ -7,6 +7,8 @@ import { showCommand, type Word } from '#lib/ssh/shell/word.ts';
 export const maxObjects = 500;
 /** Programs that run programs, and texts within texts. */
 const maxDepth = 10;
+/** Characters of all texts within texts, each read by itself. */
+const maxCharacters = 128 << 10;
 
 /** Where nothing is kept, so that nothing is written. */
 const nothing = '/dev/null';
@@ -20,12 +22,14 @@ export class Findings {
   statements = 0;
   writes = false;
   unknownCode = false;
+  #characters = 0;
   /** Why not all that runs can be told; the first reason. */
   opaque: string | undefined;
 
   /** All simple commands of a text of the shell. */
   text(text: string, depth = 0): void {
-    if (depth > maxDepth) {
+    this.#characters += text.length;
+    if (depth > maxDepth || this.#characters > maxCharacters) {
       this.hide('it nests too deeply');
       return;
     }

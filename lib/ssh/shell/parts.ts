@@ -2,9 +2,11 @@ import { type Command, forEachChild, parse, type SyntaxNode } from 'unbash';
 import { type Redirection, readShell, type SimpleCommand, UnreadShell } from '#lib/ssh/shell/reader.ts';
 import { plainWord, type Word } from '#lib/ssh/shell/word.ts';
 
+/** The parser's time grows with the square of some texts' length; a text of this length takes it 20 ms at worst. */
+const maxLength = 4 << 10;
 /** Nodes that are looked at; reading a word's parts parses them, so that this bounds the time as well. */
-const maxNodes = 5000;
-const maxDepth = 200;
+const maxNodes = 2000;
+const maxDepth = 60;
 const maxCommands = 200;
 
 /**
@@ -13,6 +15,7 @@ const maxCommands = 200;
  * be short of some, and says nothing of what else the text does.
  */
 export function partsOf(text: string): SimpleCommand[] {
+  if (text.length > maxLength) return [];
   const commands: SimpleCommand[] = [];
   let nodes = 0;
   const visit = (node: SyntaxNode, source: string, depth: number): void => {

@@ -150,9 +150,6 @@ const rules: Readonly<Record<string, Rule>> = {
       words[1]?.text === '-n' && sedPrints.test(words[2]?.text ?? '') && words.slice(3).every(isOperand),
       'interprets',
     ),
-  'git-upload-pack': words => readsIf(words.length === 2 && isOperand(words[1]!), 'unknown'),
-  'git-upload-archive': words => readsIf(words.length === 2 && isOperand(words[1]!), 'unknown'),
-  'git-receive-pack': () => 'writes',
 };
 
 const effects = new Map<string, Effect>();

@@ -22,6 +22,8 @@ export class UnreadShell extends Error {
  * (writing direction among them), and blanks that are no blank.
  */
 const unclear = /[^\P{Cc}\t\n]|[\p{Cf}\p{Zl}\p{Zp}]|[^\P{Zs} ]/u;
+/** Simple commands of one text; a line that people or programs send has a few. */
+const maxCommands = 1000;
 const wordEnd = new Set(' \t\n;&|()<>');
 const assignmentName = /^[A-Za-z_]\w*\+?=/;
 
@@ -148,6 +150,7 @@ class Reader {
   #finish(): void {
     const [assignments, words, redirections] = [this.#assignments, this.#words, this.#redirections];
     if (assignments.length + words.length + redirections.length === 0) return;
+    if (this.#commands.length === maxCommands) throw new UnreadShell('it has too many commands');
     this.#commands.push({ assignments, words, redirections });
     this.#assignments = [];
     this.#words = [];

@@ -26,7 +26,7 @@ export interface ScpLegacy {
   readonly directory: boolean;
 }
 
-/** A line that starts an SFTP server, as clients do that are told to with `sftp -s`. */
+/** A line that starts an SFTP server, wherever it is kept: as clients do that are told to with `sftp -s`. */
 export interface SftpServer {
   readonly program: string;
   readonly arguments: readonly string[];
@@ -60,11 +60,12 @@ const gitServices = ['upload-pack', 'receive-pack', 'upload-archive'] as const;
 export function readTransfer(words: readonly Word[]): TransferLine {
   const program = words[0]?.text;
   if (program === undefined || words.some(({ text }) => text === undefined)) return none;
-  const { name } = programOf(program);
-  if (name === 'scp') return scpLine(words);
+  const { name, ofSystem } = programOf(program);
   if (name === 'sftp-server' && !words.some(({ pattern }) => pattern)) {
     return { sftpServer: { program, arguments: words.slice(1).map(({ text }) => text!) } };
   }
+  if (!ofSystem) return none;
+  if (name === 'scp') return scpLine(words);
   if (name === 'rsync') return rsyncLine(words);
   if (name === 'git' || name.startsWith('git-')) return gitLine(name, words);
   return none;
@@ -109,8 +110,9 @@ function transferPath({ text, pattern, shown }: Word): TransferPath {
 const readingRsyncOptions = /^(-[A-Za-z]+(\.[A-Za-z]*)?|--(numeric-ids|partial|inplace|timeout=\d+))$/;
 
 /** Whether a transfer changes nothing on the target; undefined when the line is no transfer. */
-export function transferReads({ scpLegacy, rsyncServer }: TransferLine): boolean | undefined {
+export function transferReads({ scpLegacy, rsyncServer, git }: TransferLine): boolean | undefined {
   if (scpLegacy !== undefined) return scpLegacy.direction === 'from';
+  if (git !== undefined) return git.service !== 'receive-pack';
   if (rsyncServer === undefined) return undefined;
   const { direction, options } = rsyncServer;
   return direction === 'from' && options.every(option => readingRsyncOptions.test(option));

@@ -77,6 +77,11 @@ export abstract class ScpStream implements FileStream {
   }
 
   serverEnd(): void {
+    if (!this.#over) {
+      for (const bytes of [this.clientRest(), this.#client.rest()]) {
+        if (bytes.length > 0) this.port.dropped(bytes);
+      }
+    }
     this.#over = true;
     this.finishFile('the transfer ended early');
   }

@@ -158,7 +158,8 @@ export class ClientRequests {
     if (found.kind === 'failed') {
       // The target cannot follow the path now. It would refuse the request; if it did not, what it did would
       // not be what was decided.
-      this.#exchange.reply(status(id, found.answer.code, found.answer.text.slice(0, 255)));
+      const text = found.answer.text.replace(/\p{Cc}/gu, ' ').slice(0, 255);
+      this.#exchange.reply(status(id, found.answer.code, text));
       return this.#drop(bytes, new SallyportError('unsupported', 'the target does not find this path'));
     }
 

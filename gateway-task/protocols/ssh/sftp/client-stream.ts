@@ -8,6 +8,8 @@ import { Gather } from './wire/gather.ts';
 import { headBytes, lengthBytes, maxPacketBytes, packet, protocolVersion } from './wire/numbers.ts';
 import { readTransfer, transferHeadBytes } from './wire/transfer.ts';
 
+const nothing = Buffer.alloc(0);
+
 /** The rest of a WRITE. */
 interface Body {
   left: number;
@@ -54,25 +56,32 @@ export class ClientStream {
     return this.#state === 'version';
   }
 
-  /** Throws SshDataFault. */
+  /** Throws SshDataFault; then all that has gone nowhere is dropped. */
   take(chunk: Buffer): void {
     let rest = chunk;
-    while (rest.length > 0) {
-      if (this.#waits) {
-        this.#hold(rest);
-        return;
+    try {
+      while (rest.length > 0) {
+        if (this.#waits) {
+          this.#hold(rest);
+          return;
+        }
+        if (this.#partial.length === 0) {
+          const given = rest;
+          rest = nothing;
+          rest = given.subarray(this.#walk(given));
+          continue;
+        }
+        // Only what the packet lacks is copied.
+        const lacks = this.#need - this.#partial.length;
+        this.#partial.add(rest.subarray(0, lacks));
+        rest = rest.subarray(lacks);
+        if (this.#partial.length < this.#need) return;
+        const packet = this.#partial.take();
+        this.#hold(packet.subarray(this.#walk(packet)));
       }
-      if (this.#partial.length === 0) {
-        rest = rest.subarray(this.#walk(rest));
-        continue;
-      }
-      // Only what the packet lacks is copied.
-      const lacks = this.#need - this.#partial.length;
-      this.#partial.add(rest.subarray(0, lacks));
-      rest = rest.subarray(lacks);
-      if (this.#partial.length < this.#need) return;
-      const packet = this.#partial.take();
-      this.#hold(packet.subarray(this.#walk(packet)));
+    } catch (fault) {
+      if (fault instanceof SshDataFault) this.#drop(rest);
+      throw fault;
     }
   }
 
@@ -85,7 +94,12 @@ export class ClientStream {
   resume(): void {
     if (!this.#waits) return;
     this.#waits = false;
-    this.#held.consume(this.#walk(this.#held.peek()));
+    let turned = this.#held.length;
+    try {
+      turned = this.#walk(this.#held.peek());
+    } finally {
+      this.#held.consume(turned);
+    }
     if (this.#ended) this.#finish();
   }
 
@@ -94,10 +108,16 @@ export class ClientStream {
     this.#finish();
   }
 
+  /** Nothing goes anywhere any more: what is here is dropped. */
+  abandon(): void {
+    this.#drop(this.#held.take());
+    this.#drop(this.#partial.take());
+  }
+
   /** Bytes of a packet that will not come whole any more are the last thing that is recorded. */
   #finish(): void {
     if (this.#waits) return;
-    if (this.#partial.length > 0) this.#port.dropped(this.#partial.take());
+    this.#drop(this.#partial.take());
     this.#port.clientDone();
   }
 
@@ -153,7 +173,10 @@ export class ClientStream {
         if (outcome === 'done') start = end;
       }
     } catch (fault) {
-      if (fault instanceof SshDataFault) this.#carry(bytes, start, offset);
+      if (fault instanceof SshDataFault) {
+        this.#carry(bytes, start, offset);
+        this.#drop(bytes.subarray(offset));
+      }
       throw fault;
     }
     this.#carry(bytes, start, offset);
@@ -213,6 +236,10 @@ export class ClientStream {
       throw new SshDataFault('more was sent than there is room for');
     }
     this.#held.add(bytes);
+  }
+
+  #drop(bytes: Buffer): void {
+    if (bytes.length > 0) this.#port.dropped(bytes);
   }
 
   #carry(bytes: Buffer, start: number, end: number): void {

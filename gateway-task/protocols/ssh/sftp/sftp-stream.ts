@@ -70,12 +70,14 @@ export class SftpStream implements FileStream {
 
   serverEnd(): void {
     this.#over = true;
+    this.#client.abandon();
     this.#exchange.finish();
   }
 
   #fail(fault: unknown, whose: string): void {
     if (!(fault instanceof SshDataFault)) throw fault;
     this.#over = true;
+    this.#client.abandon();
     this.#port.fail(
       new SallyportError('protocolViolation', `${whose} sent what is no SFTP: ${fault.message}`),
     );

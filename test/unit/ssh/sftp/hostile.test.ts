@@ -70,13 +70,16 @@ describe('a client', () => {
   ])('that sends %s ends its channel, and nothing of it reaches the target', (_, bytes) => {
     const { rig, stream } = channel();
 
+    const after = request.stat(3, 'f');
     stream.fromClient(bytes);
-    stream.fromClient(request.stat(3, 'f'));
+    stream.fromClient(after);
     stream.fromServer(reply.status(1, 0));
 
     expect(rig.of('fail')).toEqual(['protocolViolation']);
     expect(rig.sent()).toHaveLength(0);
     expect(rig.received()).toHaveLength(0);
+    // A length alone is looked at when a type has come.
+    expect([bytes, Buffer.concat([bytes, after])]).toContainEqual(rig.dropOut());
   });
 
   test.each<[string, Buffer, Buffer]>([

@@ -562,6 +562,20 @@ describe('the canonical paths that are remembered', () => {
     expect(server.content('/etc/f')).toBe('s');
   });
 
+  test('while names may be changing their meaning, nobody is asked what they mean', () => {
+    const server = new ModelServer().directory('/home/u/d');
+    const { rig, stream } = channel({}, server);
+    const answerTo = (bytes: Buffer) => stream.fromServer(server.take(bytes));
+    stream.fromClient(Buffer.concat([request.rename(1, '/a', '/b'), request.lstat(2, '/home/u/d/x')]));
+
+    const rename = rig.sent();
+    expect(packetsOf(rename).map(({ type }) => type)).toEqual([18]);
+    expect(rig.sent()).toHaveLength(0);
+    answerTo(rename);
+
+    expect(packetsOf(rig.sent()).map(({ type }) => type)).toEqual([16]);
+  });
+
   test('they are remembered for a moment only', () => {
     const server = new ModelServer().directory('/home/u/d');
     const { say, clock } = channel({}, server);
@@ -701,6 +715,15 @@ describe('bounds', () => {
 
     expect(rig.entries.at(-1)).toEqual(['clientDone']);
     expect(server.seen.at(-1)!.type).toBe(13);
+  });
+
+  test('a channel that is closed: what waited is dropped', () => {
+    const { rig, stream } = channel();
+    stream.fromClient(Buffer.concat([request.remove(1, 'x'), request.remove(2, 'y')]));
+
+    stream.serverEnd();
+
+    expect(rig.dropOut()).toEqual(Buffer.concat([request.remove(1, 'x'), request.remove(2, 'y')]));
   });
 
   test('the client that ends within a packet', () => {

@@ -164,14 +164,8 @@ export class SessionRequests {
     } else if (line?.sftpServer) {
       this.#readFiles(channel, 'sftp', port => new SftpStream(port));
     } else if (line?.scpLegacy) {
-      const { direction, paths, directory } = line.scpLegacy;
-      this.#readFiles(channel, 'scp', port =>
-        scpStream(port, {
-          direction: direction === 'to' ? 'to-target' : 'from-target',
-          paths: paths.map(({ path }) => Buffer.from(path).toString('latin1')),
-          directory,
-        }),
-      );
+      const command = line.scpLegacy;
+      this.#readFiles(channel, 'scp', port => scpStream(port, command));
     }
   }
 

@@ -9,14 +9,15 @@
  */
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { readScpCommand, scpStream } from '#gateway/protocols/ssh/scp/index.ts';
+import { scpStream } from '#gateway/protocols/ssh/scp/index.ts';
 import { SftpStream } from '#gateway/protocols/ssh/sftp/sftp-stream.ts';
+import { scpLine } from '../../unit/ssh/scp/scp-line.ts';
 import { Rig } from '../../unit/ssh/sftp/rig.ts';
 
 const [log, refused, kind, ...rest] = process.argv.slice(2);
 const command = rest.at(-1)!;
 const rig = new Rig({ refuses: (_, object) => refused !== '' && object.includes(refused!) });
-const stream = kind === 'sftp' ? new SftpStream(rig) : scpStream(rig, readScpCommand(command.split(' '))!);
+const stream = kind === 'sftp' ? new SftpStream(rig) : scpStream(rig, scpLine(command));
 const server = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'inherit'] });
 
 function flush(): void {

@@ -1,12 +1,12 @@
 import type { Admission } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { SshDataFault } from '#lib/ssh/data-types.ts';
+import type { ScpLegacy } from '#lib/ssh/shell/transfer-line.ts';
 import { commandOf, FileFacts } from '../sftp/facts.ts';
 import { FileDigest } from '../sftp/file-digest.ts';
 import { pathText } from '../sftp/paths.ts';
 import type { FileOperation, FilePort, FileStream } from '../sftp/port.ts';
 import { refusalText } from '../sftp/refusal.ts';
-import type { ScpCommand } from './command.ts';
 import { ScpPlaces } from './places.ts';
 import { isPlainName, type ScpRecord } from './records.ts';
 import { Waiting } from './waiting.ts';
@@ -43,14 +43,14 @@ export abstract class ScpStream implements FileStream {
   protected readonly port: FilePort;
   protected readonly places: ScpPlaces;
   protected passing: Passing | undefined;
-  readonly #direction: ScpCommand['direction'];
+  readonly #direction: ScpLegacy['direction'];
   readonly #facts = new FileFacts();
   readonly #client = new Waiting(bytes => this.walkClient(bytes));
   readonly #server = new Waiting(bytes => this.walkServer(bytes));
   #clientEnded: 'no' | 'waits' | 'yes' = 'no';
   #over = false;
 
-  constructor(port: FilePort, command: ScpCommand) {
+  constructor(port: FilePort, command: ScpLegacy) {
     this.port = port;
     this.places = new ScpPlaces(command);
     this.#direction = command.direction;
@@ -135,12 +135,12 @@ export abstract class ScpStream implements FileStream {
     const { places, digest } = this.passing;
     this.passing = undefined;
     if (why !== undefined) digest.spoil(why);
-    const direction = this.#direction === 'to-target' ? 'write' : 'read';
+    const direction = this.#direction === 'to' ? 'write' : 'read';
     this.port.file({ ...places, direction, bytes: digest.bytes, ...digest.end() });
   }
 
   #operation(kind: Entry['kind']): [operation: string, action: string] {
-    if (this.#direction === 'to-target') {
+    if (this.#direction === 'to') {
       return kind === 'file' ? ['write', 'sftp:write'] : ['mkdir', 'sftp:mkdir'];
     }
     return kind === 'file' ? ['read', 'sftp:read'] : ['list', 'sftp:list'];

@@ -1,17 +1,17 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { readScpCommand } from '#gateway/protocols/ssh/scp/command.ts';
 import { scpStream } from '#gateway/protocols/ssh/scp/index.ts';
 import type { FileStream } from '#gateway/protocols/ssh/sftp/port.ts';
 import { Rig, type RigOptions } from '../sftp/rig.ts';
+import { scpLine } from './scp-line.ts';
 
 const long = process.env['SALLYPORT_LONG'] === '1';
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
 function start(words: string, options: RigOptions = {}) {
   const rig = new Rig(options);
-  const stream = scpStream(rig, readScpCommand(words.split(' '))!);
+  const stream = scpStream(rig, scpLine(words));
   return { rig, stream };
 }
 

@@ -81,7 +81,7 @@ async function main(options: StartOptions): Promise<void> {
     cwd: process.cwd(),
     path: process.env['PATH'] ?? '',
     seconds: seconds(),
-    sshHost: stack.ssh?.notice,
+    sshHost: stack.ssh?.sample.about,
   };
   process.stdout.write(renderScreen(stack.ready, context));
 
@@ -95,7 +95,7 @@ async function main(options: StartOptions): Promise<void> {
   void running.postgres.child.exited.then(() => {
     if (endingSince === undefined) say('the sample PostgreSQL ended; start again to have it back');
   });
-  void running.ssh?.sample?.server.child.exited.then(() => {
+  void running.ssh?.sample.server.child.exited.then(() => {
     if (endingSince === undefined) say('the sample SSH host ended; start again to have it back');
   });
   await keepGateway(running, () => endingSince !== undefined, refresh);

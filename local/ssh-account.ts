@@ -5,9 +5,15 @@
  * (unshare(1)) with a user database and terminals of its own, so that nothing on the machine is changed.
  */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import { join } from 'node:path';
+
+export interface Wrapped {
+  readonly command: string;
+  readonly args: readonly string[];
+}
 
 export interface SshAccount {
   readonly name: string;
@@ -17,8 +23,14 @@ export interface SshAccount {
   readonly owner: { readonly uid: number; readonly gid: number } | undefined;
   /** In words, for people: as whom they get in. */
   readonly about: string;
-  /** The command that runs a program as this account, for as long as the program runs. */
-  wrap(command: string, args: readonly string[]): { readonly command: string; readonly args: string[] };
+  /** Why the machine's sshd cannot serve this account, in words; undefined when it can. */
+  readonly sshdProblem: string | undefined;
+  /**
+   * The command that runs a program as this account, for as long as it runs.
+   *
+   * @param drops "itself": the program is started as it is here, and becomes `owner` by itself
+   */
+  wrap(command: string, args: readonly string[], drops?: 'itself'): Wrapped;
 }
 
 /**
@@ -27,49 +39,51 @@ export interface SshAccount {
  */
 const ownId = 65_533;
 const ownName = 'web';
-const shell = '/bin/bash';
+const shell = ['/bin/bash', '/bin/sh'].find(file => existsSync(file))!;
 /** sshd and the programs that change namespaces are where an ordinary user's PATH may not lead. */
 export const systemPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /**
- * $1: folder with the user database; the rest: a program. Everything that the program could gain rights by is
- * given up. Terminals are their own since the machine's may be closed to sshd without root.
+ * $1: folder with the user database; $2: "itself" for a program that gives up root by itself; the rest: a program.
+ * Everything that the program could gain rights by is given up. Terminals are their own since the machine's may be closed to sshd without root.
  */
 const namespaceScript = `set -e
 mount --bind "$1/passwd" /etc/passwd
 mount --bind "$1/group" /etc/group
 mount -t devpts -o newinstance,gid=5,mode=620,ptmxmode=666 devpts /dev/pts
 mount --bind /dev/pts/ptmx /dev/ptmx
-shift
+dropped=$2
+shift 2
+[ "$dropped" = itself ] && exec "$@"
 exec setpriv --reuid=${ownId} --regid=${ownId} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs "$@"`;
 
-/**
- * @param place where root's host keeps its files: others must be able to get there
- * @returns a reason, in words, where there can be no such account here
- */
-export async function sshAccount(place: string): Promise<SshAccount | string> {
+/** @param place where root's host keeps its files: others must be able to get there */
+export async function sshAccount(place: string): Promise<SshAccount> {
   if (process.getuid?.() !== 0) return ownAccount();
-  if (process.platform !== 'linux') return 'root has no account for it on this system';
   await mkdir(place, { recursive: true, mode: 0o711 });
   const home = join(place, 'home');
   await mkdir(home, { recursive: true, mode: 0o700 });
   await chown(home, ownId, ownId);
   const users = join(place, 'users');
   await writeUsers(users, home);
-  const wrap = (command: string, args: readonly string[]) => ({
-    command: 'unshare',
-    args: ['--mount', '--propagation', 'private', 'sh', '-c', namespaceScript, 'sh', users, command, ...args],
-  });
-  const account: SshAccount = {
+  const account = {
     name: ownName,
     home,
     shell,
     owner: { uid: ownId, gid: ownId },
     about: `as "${ownName}", an account that exists for it alone (user id ${ownId})`,
-    wrap,
+    wrap: (command: string, args: readonly string[], drops?: 'itself') => ({
+      command: 'unshare',
+      args: [
+        ...['--mount', '--propagation', 'private', 'sh', '-c', namespaceScript, 'sh', users],
+        ...[drops ?? 'first', command, ...args],
+      ],
+    }),
   };
-  const problem = tryOut(account);
-  return problem === undefined ? account : `root cannot make an account for it here: ${problem}`;
+  const problem = process.platform === 'linux' ? tryOut(account) : 'this is not Linux';
+  const sshdProblem = problem && `root cannot give it an account of its own here: ${problem}`;
+  const plain = (command: string, args: readonly string[]) => ({ command, args });
+  return { ...account, ...(sshdProblem === undefined ? {} : { wrap: plain }), sshdProblem };
 }
 
 /** Whoever runs this. */
@@ -81,7 +95,8 @@ export function ownAccount(): SshAccount {
     shell: shell ?? '/bin/sh',
     owner: undefined,
     about: `as "${username}", you: what they do there, they do with your rights`,
-    wrap: (command, args) => ({ command, args: [...args] }),
+    sshdProblem: undefined,
+    wrap: (command, args) => ({ command, args }),
   };
 }
 
@@ -98,7 +113,7 @@ async function writeUsers(folder: string, home: string): Promise<void> {
 }
 
 /** Why nothing can be run as the account; undefined when it can. A container without CAP_SYS_ADMIN cannot. */
-function tryOut(account: SshAccount): string | undefined {
+function tryOut(account: Pick<SshAccount, 'wrap' | 'home'>): string | undefined {
   const { command, args } = account.wrap('/bin/sh', ['-c', 'cd && exec id -un']);
   const env = { PATH: systemPath, HOME: account.home };
   const { error, status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8', cwd: '/', env });

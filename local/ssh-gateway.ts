@@ -40,10 +40,7 @@ export interface GatewaySsh {
 export interface LocalSsh {
   readonly gateway: GatewaySsh;
   readonly env: Readonly<Record<string, string>>;
-  /** Undefined where no sample can run here; `notice` says why. */
-  readonly sample: SshSample | undefined;
-  /** What there is to say about the sample, in one line. */
-  readonly notice: string;
+  readonly sample: SshSample;
   stop(): Promise<void>;
 }
 
@@ -52,18 +49,20 @@ export interface LocalSshParts {
   readonly ports: Ports;
   readonly aws: Aws;
   readonly operator: Role;
+  /** Where sshd is looked for [PATH and the usual places]. */
+  readonly sshdPlaces?: readonly string[];
 }
 
-export async function startLocalSsh({ folder, ports, aws, operator }: LocalSshParts): Promise<LocalSsh> {
-  const authorities = await openAuthorities(aws, operator);
+export async function startLocalSsh(parts: LocalSshParts): Promise<LocalSsh> {
+  const { folder, ports } = parts;
+  const authorities = await openAuthorities(parts.aws, parts.operator);
   try {
     const hostKeysFolder = join(folder.path('ssh'), 'host-keys');
     const hostKeys = await prepareHostKeys(hostKeysFolder, 'sallyport');
     for (const key of hostKeys) {
       await certify(key, { kind: 'host', keyId: 'sallyport', principals: names }, authorities.sshHosts);
     }
-    const sample = await startSshSample(folder, ports.sshHost, authorities);
-    const found = typeof sample === 'string' ? undefined : sample;
+    const sample = await startSshSample(folder, ports.sshHost, authorities, parts.sshdPlaces);
     return {
       gateway: await describeGateway(folder, ports.ssh, hostKeys, authorities.sshHosts.publicKey),
       env: {
@@ -71,9 +70,8 @@ export async function startLocalSsh({ folder, ports, aws, operator }: LocalSshPa
         SALLYPORT_SSH_HOST_KEYS: hostKeysFolder,
         [signingKeys.sshUsers.environment]: keyAlias(deployment, 'sshUsers'),
       },
-      sample: found,
-      notice: typeof sample === 'string' ? `there is no sample SSH host: ${sample}` : sample.about,
-      stop: async () => found?.server.stop(),
+      sample,
+      stop: () => sample.server.stop(),
     };
   } finally {
     authorities.close();

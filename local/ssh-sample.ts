@@ -7,10 +7,12 @@ import { certAuthorityLine, hostPattern, knownHostsLine } from '#lib/ssh/host-li
 import type { DataFolder } from './data-folder.ts';
 import { writePrivateFile } from './files.ts';
 import { loopback } from './ports.ts';
-import { sshAccount } from './ssh-account.ts';
+import { type SshAccount, sshAccount } from './ssh-account.ts';
 import type { SshAuthorities } from './ssh-authorities.ts';
+import { startFallback } from './ssh-fallback.ts';
 import { certify, lineOf, prepareHostKeys, prepareKey } from './ssh-keys.ts';
-import { findSshd, type SshServer, startSshd } from './ssh-sshd.ts';
+import type { SshServer } from './ssh-server.ts';
+import { findSshd, startSshd } from './ssh-sshd.ts';
 
 /** Its name as a target, and in its host certificates. */
 export const sampleHostName = 'web-1';
@@ -42,12 +44,13 @@ export interface SshDirect {
   readonly knownHostsFile: string;
 }
 
-/** @returns a reason, in words, where no sample can run on this machine */
+/** @param sshdPlaces where sshd is looked for [PATH and the usual places] */
 export async function startSshSample(
   folder: DataFolder,
   port: number,
   authorities: SshAuthorities,
-): Promise<SshSample | string> {
+  sshdPlaces?: readonly string[],
+): Promise<SshSample> {
   const keys = join(folder.path('ssh'), sampleHostName);
   const hostKeys = await prepareHostKeys(keys, sampleHostName);
   const hostCa = await prepareKey(join(keys, 'host_ca_key'), 'ed25519', `hosts of ${sampleHostName}`);
@@ -56,18 +59,16 @@ export async function startSshSample(
     await certify(key, { kind: 'host', keyId: sampleHostName, principals }, hostCa.signer);
   }
   const account = await sshAccount(folder.sshHost);
-  if (typeof account === 'string') return account;
-  const sshd = findSshd();
-  if (sshd === undefined) return 'no sshd is installed (Debian, Ubuntu: apt-get install openssh-server)';
-  const server = await startSshd({
-    sshd,
+  const options = {
     account,
     folder: join(folder.sshHost, 'server'),
     port,
     logFile: join(folder.path('logs'), 'ssh-host.log'),
     hostKeys,
     userAuthorities: [lineOf(authorities.sshUsers)],
-  });
+  };
+  const sshd = account.sshdProblem === undefined ? findSshd(sshdPlaces) : undefined;
+  const server = await (sshd === undefined ? startFallback(options) : startSshd({ ...options, sshd }));
   const knownHosts = [
     certAuthorityLine([hostPattern(loopback, port)], hostCa.signer.publicKey),
     ...hostKeys.map(({ signer }) => knownHostsLine({ host: loopback, port }, signer.publicKey)),
@@ -79,10 +80,16 @@ export async function startSshSample(
     hostCa: lineOf(hostCa.signer),
     hostKeys: hostKeys.map(({ signer }) => lineOf(signer)),
     direct: await prepareDirect(keys, { host: loopback, port, user: account.name }, knownHosts, authorities),
-    about: `the sshd of this machine lets people in ${account.about}`,
+    about: `${sshd === undefined ? standIn(account) : 'the sshd of this machine'} lets people in ${account.about}`,
     server,
   };
 }
+
+/** What is said of the fallback, with the way to the real one. */
+const standIn = ({ sshdProblem }: SshAccount) =>
+  sshdProblem === undefined
+    ? 'no sshd is installed here (Debian, Ubuntu: apt-get install openssh-server), so a stand-in for it'
+    : `a stand-in for sshd (${sshdProblem}; as an ordinary user it would be the real one)`;
 
 /** A key of its own with a certificate, so that the sample can be measured without the gateway. */
 async function prepareDirect(

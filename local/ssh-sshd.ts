@@ -5,14 +5,13 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chown, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createConnection } from 'node:net';
-import { basename, delimiter, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Child, startChild } from './child.ts';
+import { basename, delimiter, isAbsolute, join } from 'node:path';
+import { startChild } from './child.ts';
 import { rotateLog } from './files.ts';
 import { loopback } from './ports.ts';
 import { type SshAccount, systemPath } from './ssh-account.ts';
 import type { KeyFile } from './ssh-keys.ts';
+import { type SshServer, untilGreeting } from './ssh-server.ts';
 
 export interface SshdOptions {
   /** The program, by its whole path: sshd starts itself again for each connection. */
@@ -30,20 +29,15 @@ export interface SshdOptions {
   readonly settings?: readonly string[];
 }
 
-/** A running SSH server, real or not. */
-export interface SshServer {
-  readonly port: number;
-  readonly child: Child;
-  /** Ends it, and every session that it has. */
-  stop(): Promise<void>;
-}
+/** Where programs like sshd are. */
+const usualPlaces = [...(process.env['PATH'] ?? '').split(delimiter), ...systemPath.split(':')];
 
 /** The sshd of this machine; undefined where none is installed. */
-export function findSshd(path = process.env['PATH'] ?? ''): string | undefined {
-  const folders = [...path.split(delimiter), ...systemPath.split(':')].filter(folder =>
-    folder.startsWith('/'),
-  );
-  return folders.map(folder => join(folder, 'sshd')).find(file => existsSync(file));
+export function findSshd(places: readonly string[] = usualPlaces): string | undefined {
+  return places
+    .filter(isAbsolute)
+    .map(folder => join(folder, 'sshd'))
+    .find(file => existsSync(file));
 }
 
 /** @throws Error with sshd's own words when it does not start */
@@ -61,7 +55,7 @@ export async function startSshd(options: SshdOptions): Promise<SshServer> {
   if (status !== 0) throw new Error(`${sshd} refuses its settings: ${error?.message ?? stderr.trim()}`);
   await rotateLog(logFile);
   const child = await startChild({ command, args, cwd: folder, env, logFile, endSignal: 'SIGTERM' });
-  await untilListening(child, port, logFile);
+  await untilGreeting(child, port, logFile);
   return {
     port,
     child,
@@ -132,33 +126,6 @@ const settings = ({ port, account }: SshdOptions) => [
 
 /** A path as one word of sshd_config(5). */
 const quoted = (path: string) => `"${path}"`;
-
-async function untilListening(child: Child, port: number, logFile: string): Promise<void> {
-  const deadline = Date.now() + 10_000;
-  while (!(await answers(port))) {
-    if (child.running() && Date.now() < deadline) {
-      await sleep(20);
-      continue;
-    }
-    await child.stop(['SIGTERM'], 1000);
-    const lines = (await readFile(logFile, 'utf8').catch(() => '')).trim().split('\n');
-    throw new Error(`sshd did not start: ${lines.at(-1)} (${logFile})`);
-  }
-}
-
-/** Whether an SSH server greets there. */
-export function answers(port: number): Promise<boolean> {
-  return new Promise(resolve => {
-    const socket = createConnection({ host: loopback, port, timeout: 2000 });
-    const done = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('data', data => done(data.toString('latin1').startsWith('SSH-2.0-')));
-    socket.once('error', () => done(false)).once('timeout', () => done(false));
-    socket.once('close', () => done(false));
-  });
-}
 
 /** Processes that a process has started, by proc(5); none where there is no /proc. */
 async function childrenOf(pid: number): Promise<number[]> {

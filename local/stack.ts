@@ -130,7 +130,7 @@ async function start(
       ? controlStarted.then(async ({ aws }) => {
           const made = await startLocalSsh({ folder, ports, aws, operator: roles.operator });
           started.push(() => made.stop());
-          say(`${sampleHostName}: ${made.notice}`);
+          say(`${sampleHostName}: ${made.sample.about}`);
           return made;
         })
       : Promise.resolve(undefined),
@@ -148,7 +148,7 @@ async function start(
     password: sample.login.password,
     dbname: sample.login.database,
   });
-  if (ssh?.sample) await control.putSecret(`sallyport/targets/${sampleHostName}`, sampleSecret(ssh.sample));
+  if (ssh) await control.putSecret(`sallyport/targets/${sampleHostName}`, sampleSecret(ssh.sample));
 
   const policies = new DynamoTable(control.dynamo, tableName(deployment, 'policy'));
   const publisher = new ConfigPublisher(config, new PolicyStore({ table: policies }));
@@ -185,7 +185,7 @@ async function start(
     people: await readyPeople(identity),
     targets: {
       shop: { protocol: 'postgres', direct: { host: loopback, port: ports.sample, ...sample.login } },
-      ...(ssh?.sample ? { [sampleHostName]: { protocol: 'ssh', direct: ssh.sample.direct } } : {}),
+      ...(ssh ? { [sampleHostName]: { protocol: 'ssh', direct: ssh.sample.direct } } : {}),
     },
     control: { url: control.aws.apiUrl },
     identity: { issuer: identity.issuer, audience, jwksUri: identity.jwksUri },

@@ -81,7 +81,7 @@ export async function startTestSshd(folder: string, options: TestSshdOptions = {
 /** Under root in a container that may not make namespaces, there is only root. */
 async function accountIn(place: string): Promise<SshAccount> {
   const account = await sshAccount(place);
-  if (typeof account !== 'string') return account;
+  if (account.sshdProblem === undefined) return account;
   await mkdir('/run/sshd', { recursive: true });
   return ownAccount();
 }

@@ -1,12 +1,11 @@
-import { once } from 'node:events';
 import { createServer, isIP, type Server, type Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import { SallyportError } from '#lib/errors.ts';
 import type { Address } from './config.ts';
 import { ByteReader } from './net/byte-reader.ts';
 import type { Certificate } from './net/certificate.ts';
+import { clientConnection } from './net/client-connection.ts';
 import { ignoreErrors } from './net/connect.ts';
-import { type Deadline, deadlineIn } from './net/deadline.ts';
+import { deadlineIn } from './net/deadline.ts';
 import { readProxyHeader } from './net/proxy-protocol.ts';
 import type { ClientConnection } from './protocols/protocol.ts';
 
@@ -83,7 +82,14 @@ export class Listener {
       const address = normalised(stated);
       release = this.#count(address);
       const closed = new Promise<void>(resolve => socket.once('close', () => resolve()));
-      await this.#options.serve(this.#connection(socket, reader, address, handshake));
+      await this.#options.serve(
+        clientConnection(socket, reader, handshake, this.#options.certificate, {
+          address,
+          // A header may say what it likes: what came over a network came over a network.
+          loopback: isLoopback(normalised(socket.remoteAddress ?? '')) && isLoopback(address),
+          via: undefined,
+        }),
+      );
       if (!socket.destroyed) {
         // A last word is on its way; who does not take it in time is cut off.
         setTimeout(() => socket.destroy(), 2_000).unref();
@@ -113,63 +119,6 @@ export class Listener {
       else this.#byAddress.set(address, left);
     };
   }
-
-  #connection(socket: Socket, reader: ByteReader, address: string, handshake: Deadline): ClientConnection {
-    const { certificate } = this.#options;
-    const deadline = handshake.signal;
-    return {
-      socket,
-      reader,
-      address,
-      // A header may say what it likes: what came over a network came over a network.
-      loopback: isLoopback(normalised(socket.remoteAddress ?? '')) && isLoopback(address),
-      encrypted: false,
-      deadline,
-      waitFor: milliseconds => handshake.extend(milliseconds),
-      async encrypt(alpn, alpnRequired) {
-        this.reader.detach();
-        const encrypted = await acceptTls(socket, certificate, alpn, deadline);
-        if (alpnRequired && !encrypted.alpnProtocol) {
-          encrypted.destroy();
-          throw new SallyportError('protocolViolation', 'direct TLS without ALPN');
-        }
-        this.socket = encrypted;
-        this.reader = new ByteReader(encrypted, deadline);
-        this.encrypted = true;
-      },
-    };
-  }
-}
-
-async function acceptTls(
-  socket: Socket,
-  certificate: Certificate,
-  alpn: readonly string[],
-  deadline: AbortSignal,
-): Promise<TLSSocket> {
-  const encrypted = new TLSSocket(socket, {
-    isServer: true,
-    secureContext: certificate.context,
-    ALPNProtocols: [...alpn],
-  });
-  ignoreErrors(encrypted);
-  const over = new AbortController();
-  const stop = (): void => over.abort();
-  deadline.addEventListener('abort', stop);
-  // Who leaves in the middle of the handshake closes the socket, and no error is told.
-  encrypted.once('close', stop);
-  try {
-    await once(encrypted, 'secure', { signal: over.signal });
-  } catch (cause) {
-    encrypted.destroy();
-    throw deadline.aborted
-      ? new SallyportError('timeout', 'the handshake took too long')
-      : new SallyportError('protocolViolation', 'the TLS handshake failed', { cause });
-  } finally {
-    deadline.removeEventListener('abort', stop);
-    encrypted.off('close', stop);
-  }
-  return encrypted;
 }
 
 /** IPv4 addresses that come in IPv6 clothes are the same client. */

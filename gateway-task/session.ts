@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { deadlineIn } from '#gateway/net/deadline.ts';
 import type { Grant } from '#gateway/pipeline/grant.ts';
 import { type OpenedSession, type Opening, open } from '#gateway/pipeline/open.ts';
-import type { ClientConnection, Protocol, Reception } from '#gateway/protocols/protocol.ts';
+import type { ClientConnection, InnerConnections, Protocol, Reception } from '#gateway/protocols/protocol.ts';
 import type { Registry, RunningSession } from '#gateway/registry.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { Target } from '#lib/policy/config/targets.ts';
@@ -13,6 +13,8 @@ const dialDeadlineMs = 15_000;
 export interface Serving extends Opening {
   readonly registry: Registry;
   readonly reception: Reception;
+  /** Connections within a session: `sessionId` and `address` are that session's. */
+  innerOf(sessionId: string, address: string): InnerConnections;
   /** For the operator's log; never told to a client. */
   readonly log: (level: 'debug' | 'info' | 'warn' | 'error', message: string, fields: object) => void;
 }
@@ -44,11 +46,17 @@ export async function serve<Hello, Leg, Config extends Target>(
     const sessionId = randomUUID();
     state = { phase: 'opening', sessionId };
     givePlaceBack = task.registry.takePlace(`${greeting.identity.issuer} ${greeting.identity.subject}`);
-    const session = await open(task, protocol.name, sessionId, greeting, connection.address);
+    const session = await open(task, protocol.name, sessionId, greeting, connection);
     state = { phase: 'dialling', session };
     using dialling = deadlineIn(dialDeadlineMs);
     const leg = await protocol.dial(session.grant as Grant<Config>, greeting.hello, dialling.signal);
-    const relay = protocol.relay(connection, greeting.hello, leg, session.gate);
+    const relay = protocol.relay(
+      connection,
+      greeting.hello,
+      leg,
+      session.gate,
+      task.innerOf(sessionId, connection.address),
+    );
     const running = {
       grant: session.grant,
       protocol: protocol.name,

@@ -10,13 +10,14 @@ import { readCredential } from '#lib/identity/credential.ts';
 import { TokenVerifier } from '#lib/identity/token.ts';
 import type { GatewayConfig } from './config.ts';
 import { serveHealth } from './health.ts';
+import { innerConnections } from './inner-connections.ts';
 import { Listener } from './listener.ts';
 import { Metrics } from './metrics.ts';
 import { Certificate } from './net/certificate.ts';
 import { PolicySource } from './policy-source.ts';
 import { protocols } from './protocols/index.ts';
-import { protocolNames } from './protocols/names.ts';
-import type { ProtocolMaker, Reception } from './protocols/protocol.ts';
+import { type ProtocolName, protocolNames } from './protocols/names.ts';
+import type { Protocol, ProtocolMaker, Reception } from './protocols/protocol.ts';
 import { Journal } from './recording/journal.ts';
 import { ShipperProcess } from './recording/shipper-process.ts';
 import { Registry } from './registry.ts';
@@ -90,6 +91,14 @@ export class GatewayTask {
     });
     this.#repeat(mailboxMs, 'read the mailbox', () => this.#readMailbox());
 
+    // biome-ignore lint/suspicious/noExplicitAny: what a protocol remembers of a greeting is its own affair.
+    const served = new Map<ProtocolName, Protocol<any, any, any>>();
+    const inner = {
+      policy: this.#policy,
+      protocols: served,
+      certificate: this.#certificate,
+      serving: () => serving,
+    };
     const serving: Serving = {
       taskId: config.taskId,
       policy: this.#policy,
@@ -100,10 +109,12 @@ export class GatewayTask {
       now: Date.now,
       registry: this.#registry,
       reception: this.#reception(),
+      innerOf: (sessionId, address) => innerConnections(inner, sessionId, address),
       log: (level, message, fields) => this.#log[level](fields, message),
     };
     for (const { protocol: name, address, settings } of config.listen) {
       const protocol = await (protocols[name] as ProtocolMaker<unknown>).make(settings);
+      served.set(name, protocol);
       const listener = new Listener({
         address,
         certificate: this.#certificate,

@@ -126,6 +126,13 @@ export class Gate {
    * @returns the command record's sequence number
    */
   perform(message: Buffer, admission: Admission, details: object): number {
+    const sequence = this.record(admission, details);
+    this.#forwarder!.forward(message, admission.decision.durability === 'async');
+    return sequence;
+  }
+
+  /** Records an admitted command that the gateway itself carries out; {@link whenDurable} says when it may. */
+  record(admission: Admission, details: object): number {
     this.lastActivity = this.#now();
     const { command, decision, record } = admission;
     const sequence = this.#recorder.command(
@@ -138,7 +145,6 @@ export class Gate {
       }),
       false,
     );
-    this.#forwarder!.forward(message, decision.durability === 'async');
     return sequence;
   }
 
@@ -211,6 +217,11 @@ export class Gate {
   /** Calls back when all that was forwarded so far has been written to the target. */
   afterForwarding(then: () => void): void {
     this.#forwarder!.after(then);
+  }
+
+  /** Calls back when all that was recorded so far is durable; where it is not to be had the session ends. */
+  whenDurable(then: () => void): void {
+    this.#recorder.whenDurable(failure => (failure ? this.#legs!.fail(failure) : then()));
   }
 
   readonly #onClientDrain = (): void => {

@@ -1,7 +1,7 @@
 import type { Metrics } from '#gateway/metrics.ts';
 import type { PolicySource } from '#gateway/policy-source.ts';
 import type { ProtocolName } from '#gateway/protocols/names.ts';
-import type { Greeting } from '#gateway/protocols/protocol.ts';
+import type { ClientConnection, Greeting } from '#gateway/protocols/protocol.ts';
 import type { Journal } from '#gateway/recording/journal.ts';
 import type { SessionRecorder } from '#gateway/recording/recorder.ts';
 import { covers, lockedWords } from '#gateway/registry.ts';
@@ -40,7 +40,7 @@ export async function open(
   protocol: ProtocolName,
   sessionId: string,
   greeting: Greeting<unknown>,
-  address: string,
+  { address, via }: Pick<ClientConnection, 'address' | 'via'>,
 ): Promise<OpenedSession> {
   const { identity, target: name } = greeting;
   const { grants, locks } = await task.policy.access(identity, name);
@@ -79,6 +79,7 @@ export async function open(
     target: name,
     place,
     clientAddress: address,
+    ...(via === undefined ? {} : { via }),
     policyVersion: decision.version,
     ...(accessGrant ? { grant: { id: accessGrant.id, reason: accessGrant.reason } } : {}),
   });

@@ -18,6 +18,8 @@ export interface ClientConnection {
   /** No network lies between: TLS may be left out. */
   readonly loopback: boolean;
   encrypted: boolean;
+  /** The session that it came through, where it came through one. */
+  readonly via: string | undefined;
   /** Ends when the handshake must be over. */
   readonly deadline: AbortSignal;
   /** Somebody signs in elsewhere: from now on the handshake has so long. */
@@ -68,6 +70,14 @@ export interface Reception {
   cancel(key: string): Promise<void>;
 }
 
+/** Connections to targets of the gateway's own that a client opens within a session. */
+export interface InnerConnections {
+  /** The target at this address, by its name or by what targets.yaml says; undefined: none, or none that is served here. */
+  targetAt(host: string, port: number): string | undefined;
+  /** Serves a connection to it as any other, by the target's own protocol; the end closes the socket. */
+  serve(target: string, socket: Duplex): void;
+}
+
 /** A session that runs. */
 export interface Relay {
   /** Resolves when both legs are closed, with the reason where the gateway ended it. Never rejects. */
@@ -93,7 +103,7 @@ export interface Protocol<Hello, Leg, Config extends Target> {
   /** Opens the target with credentials that only the gateway has. */
   dial(grant: Grant<Config>, hello: Hello, deadline: AbortSignal): Promise<Leg>;
   /** Takes both legs over. */
-  relay(connection: ClientConnection, hello: Hello, leg: Leg, gate: Gate): Relay;
+  relay(connection: ClientConnection, hello: Hello, leg: Leg, gate: Gate, inner: InnerConnections): Relay;
   /** Says no in the protocol's own words before a relay runs, and closes. */
   refuse(connection: ClientConnection, reason: SallyportError): void;
 }

@@ -11,6 +11,8 @@ export interface SessionHead {
   readonly place?: string;
   /** Address (and port, where known) that the client came from. */
   readonly clientAddress: string;
+  /** The session that the connection came through, where it came through one. */
+  readonly via?: string;
   /** Version of the policy snapshot that let it in. */
   readonly policyVersion?: string;
   readonly grant?: { readonly id: string; readonly reason: string };
@@ -43,6 +45,7 @@ export const openRecordShape = z.looseObject({
   target: z.string(),
   place: z.string().optional(),
   clientAddress: z.string(),
+  via: z.string().optional(),
   policyVersion: z.string().optional(),
   grant: z.looseObject({ id: z.string(), reason: z.string() }).optional(),
 });

@@ -26,11 +26,14 @@ export class ChannelData {
   }
 
   fromClient(payload: Buffer): void {
-    const channel = this.#layer.channels.get(payload.readUInt32BE(1));
     const data = dataOf(payload, dataOffset);
-    const window = channel.toTarget;
-    if (window === undefined || channel.closed.byClient || !window.take(data.length))
-      throw outOfTurn('the client');
+    const channel = this.#layer.channels.ofClient(payload.readUInt32BE(1));
+    if (channel.inner) {
+      if (channel.closed.byClient || !channel.inner.receive(data)) throw outOfTurn('the client');
+      return;
+    }
+    const window = channel.toTarget!;
+    if (channel.closed.byClient || !window.take(data.length)) throw outOfTurn('the client');
     const opened = channel.kind !== 'session' || channel.started;
     if (channel.over || channel.refused || channel.closed.toTarget || !opened) {
       this.#layer.gate.drop(data, channel.stream);
@@ -51,11 +54,10 @@ export class ChannelData {
 
   fromTarget(payload: Buffer): void {
     const extended = payload[0] === message.channelExtendedData;
-    const channel = this.#layer.channels.get(payload.readUInt32BE(1));
     const data = dataOf(payload, extended ? extendedOffset : dataOffset);
-    const window = channel.toClient;
-    if (window === undefined || channel.closed.byTarget || !window.take(data.length))
-      throw outOfTurn('the target');
+    const channel = this.#layer.channels.ofTarget(payload.readUInt32BE(1));
+    const window = channel.toClient!;
+    if (channel.closed.byTarget || !window.take(data.length)) throw outOfTurn('the target');
     if (channel.over || channel.refused || channel.closed.toClient) {
       if (!channel.over) this.#layer.dropFromTarget(channel, data.length);
       return;

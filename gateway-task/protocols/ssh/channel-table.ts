@@ -29,11 +29,25 @@ export class ChannelTable {
     return channel;
   }
 
-  /** The channel that an end speaks of. Throws `protocolViolation`: there is none. */
+  /** The channel of this number, open or about to be. Throws `protocolViolation`: there is none. */
   get(id: number): Channel {
     const channel = this.#channels.get(id);
     if (channel) return channel;
-    throw new SallyportError('protocolViolation', 'a message for a channel that is not open');
+    throw notOpen();
+  }
+
+  /** The channel that the client speaks of, which must be open. Throws `protocolViolation`. */
+  ofClient(id: number): Channel {
+    const channel = this.get(id);
+    if (channel.inner || isOpen(channel)) return channel;
+    throw notOpen();
+  }
+
+  /** The channel that the target speaks of, which must be open. Throws `protocolViolation`. */
+  ofTarget(id: number): Channel {
+    const channel = this.get(id);
+    if (isOpen(channel)) return channel;
+    throw notOpen();
   }
 
   /** Forgets a channel that both ends have closed, or that was never opened. */
@@ -43,4 +57,13 @@ export class ChannelTable {
     channel.files?.serverEnd();
     this.onRemoved?.(channel);
   }
+}
+
+/** Both ends have said what they call it. */
+function isOpen({ clientId, targetId }: Channel): boolean {
+  return clientId !== undefined && targetId !== undefined;
+}
+
+function notOpen(): SallyportError {
+  return new SallyportError('protocolViolation', 'a message for a channel that is not open');
 }

@@ -1,3 +1,4 @@
+import type { ChannelSocket } from './channel-socket.ts';
 import { Replies } from './replies.ts';
 import type { FileStream } from './sftp/port.ts';
 import type { Window } from './window.ts';
@@ -27,6 +28,8 @@ export class Channel {
   readonly replies = new Replies();
   /** What reads the data, where it is a file protocol. */
   files: FileStream | undefined;
+  /** The other end, where that is the gateway itself. */
+  inner: ChannelSocket | undefined;
   /** Record of the command that runs in it: its exit is told of it. */
   command: number | undefined;
   /** A program was started, or refused: there is one in a channel. */
@@ -36,13 +39,12 @@ export class Channel {
   refused = false;
   /** Nothing passes any more but the closing. */
   over = false;
-  /** Bytes that were dropped and whose window has not been given back yet. */
-  clientCredit = 0;
-  targetCredit = 0;
+  /** Called when the target takes more. */
+  onRoom: (() => void) | undefined;
   /** Answers that the target waits for. */
   owedToTarget = 0;
   /** What the client set before it started a program. */
-  readonly environment: Record<string, string> = {};
+  readonly environment = new Map<string, string>();
   readonly closed = { byClient: false, byTarget: false, toClient: false, toTarget: false };
 
   /** @param number of the channel in its session, from 1 */

@@ -1,7 +1,10 @@
+import type { Admission } from '#gateway/pipeline/gate.ts';
+import type { InnerConnections } from '#gateway/protocols/protocol.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { SshReader } from '#lib/ssh/data-types.ts';
 import type { Channel } from './channel.ts';
 import type { ChannelData } from './channel-data.ts';
+import { ChannelSocket, innerWindow } from './channel-socket.ts';
 import { unknownCommand } from './commands.ts';
 import type { ConnectionLayer } from './connection-layer.ts';
 import {
@@ -10,12 +13,20 @@ import {
   Listens,
   longestPacket,
   noReserve,
+  packetOf,
   prohibited,
   readDestination,
 } from './forwards.ts';
 import type { SessionRequests } from './session-requests.ts';
 import { Window } from './window.ts';
-import { channelMessage, channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
+import {
+  channelMessage,
+  channelOpenConfirmation,
+  channelOpenFailure,
+  message,
+  openFailure,
+  requestFailure,
+} from './wire/messages.ts';
 
 /** What is held back of a session's window, for answers and refusals of the gateway's. */
 export const sessionReserve = 256 * 1024;
@@ -26,11 +37,13 @@ export class ClientMessages {
   readonly #data: ChannelData;
   readonly #requests: SessionRequests;
   readonly #listens: Listens;
+  readonly #inner: InnerConnections;
   /** No more sessions: the client said so itself. */
   #closedToSessions = false;
 
-  constructor(layer: ConnectionLayer, data: ChannelData, requests: SessionRequests) {
+  constructor(layer: ConnectionLayer, data: ChannelData, requests: SessionRequests, inner: InnerConnections) {
     this.#layer = layer;
+    this.#inner = inner;
     this.#data = data;
     this.#requests = requests;
     this.#listens = new Listens(layer);
@@ -90,9 +103,7 @@ export class ClientMessages {
     const senderAt = reader.offset;
     const sender = reader.u32();
     const window = reader.u32();
-    const packet = reader.u32();
-    if (packet < 1_024)
-      throw new SallyportError('protocolViolation', 'a channel with a packet size that nothing fits in');
+    const packet = packetOf(reader.u32());
     switch (type) {
       case 'session':
         if (this.#closedToSessions) {
@@ -136,6 +147,11 @@ export class ClientMessages {
       this.#layer.toClient(prohibited(sender, verdict));
       return;
     }
+    const target = to.kind === 'tcp' ? this.#inner.targetAt(to.host, to.port) : undefined;
+    if (target !== undefined) {
+      this.#openInner(target, sender, window, packet, verdict, { destination, origin: from });
+      return;
+    }
     this.#make('forward', sender, window, packet, payload, senderAt, channel => {
       channel.command = this.#layer.gate.perform(payload, verdict, {
         kind: 'forward',
@@ -143,6 +159,38 @@ export class ClientMessages {
         destination,
         origin: from,
       });
+    });
+  }
+
+  /** A connection to a target of the gateway's own is a session of its own, by that target's protocol. */
+  #openInner(
+    target: string,
+    sender: number,
+    window: number,
+    packet: number,
+    admission: Admission,
+    details: object,
+  ): void {
+    const channel = this.#layer.channels.make('inner');
+    if (!channel) {
+      this.#layer.toClient(
+        channelOpenFailure(sender, openFailure.resourceShortage, 'Too many channels are open.'),
+      );
+      return;
+    }
+    channel.clientId = sender;
+    channel.clientPacket = packet;
+    const socket = new ChannelSocket(this.#layer, channel, window);
+    channel.inner = socket;
+    channel.command = this.#layer.gate.record(admission, {
+      kind: 'forward',
+      channel: channel.stream,
+      ...details,
+      target,
+    });
+    this.#layer.gate.whenDurable(() => {
+      this.#layer.toClient(channelOpenConfirmation(sender, channel.id, innerWindow, longestPacket));
+      this.#inner.serve(target, socket);
     });
   }
 
@@ -164,7 +212,7 @@ export class ClientMessages {
       return;
     }
     channel.clientId = sender;
-    channel.clientPacket = Math.min(packet, longestPacket);
+    channel.clientPacket = packet;
     channel.toClient = new Window(window, kind === 'session' ? sessionReserve : noReserve);
     payload.writeUInt32BE(channel.id, senderAt);
     payload.writeUInt32BE(channel.toClient.passed, senderAt + 4);
@@ -174,12 +222,16 @@ export class ClientMessages {
 
   #channelRequest(payload: Buffer): void {
     const reader = new SshReader(payload, 1);
-    const channel = this.#layer.channels.get(reader.u32());
+    const channel = this.#layer.channels.ofClient(reader.u32());
     const name = reader.name();
     const wantReply = reader.bool();
-    if (channel.targetId === undefined)
-      throw new SallyportError('protocolViolation', 'a request in a channel that is not open');
-    if (channel.over || channel.refused || channel.closed.byClient) return;
+    if (channel.inner) {
+      if (wantReply) this.#layer.toClient(channelMessage(message.channelFailure, channel.clientId!));
+      return;
+    }
+    if (channel.closed.byClient)
+      throw new SallyportError('protocolViolation', 'a request in a channel that was closed');
+    if (channel.over || channel.refused || channel.closed.toTarget) return;
     if (channel.kind === 'session') {
       this.#requests.take(channel, name, wantReply, reader, payload);
     } else if (wantReply) {
@@ -191,22 +243,25 @@ export class ClientMessages {
 
   #windowAdjust(payload: Buffer): void {
     const reader = new SshReader(payload, 1);
-    const channel = this.#layer.channels.get(reader.u32());
+    const channel = this.#layer.channels.ofClient(reader.u32());
     const bytes = reader.u32();
     reader.end();
-    const window = channel.toClient;
-    if (window === undefined)
-      throw new SallyportError('protocolViolation', 'a window of a channel that is not open');
+    if (channel.inner) {
+      channel.inner.grant(bytes);
+      return;
+    }
+    const window = channel.toClient!;
     const more = window.grant(bytes);
     if (!window.sane) throw new SallyportError('protocolViolation', 'a window larger than a window can be');
-    if (more === 0 || channel.over || channel.closed.toTarget || channel.targetId === undefined) return;
-    payload.writeUInt32BE(channel.targetId, 1);
+    if (more === 0 || channel.over || channel.closed.toTarget) return;
+    payload.writeUInt32BE(channel.targetId!, 1);
     payload.writeUInt32BE(more, 5);
     this.#layer.toTarget(payload);
   }
 
   #eof(payload: Buffer): void {
-    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    const channel = this.#layer.channels.ofClient(new SshReader(payload, 1).u32());
+    channel.inner?.takeEnd();
     if (channel.over || channel.refused || channel.closed.toTarget || channel.targetId === undefined) return;
     if (channel.files) {
       channel.files.clientEnd();
@@ -217,10 +272,11 @@ export class ClientMessages {
   }
 
   #close(payload: Buffer): void {
-    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    const channel = this.#layer.channels.ofClient(new SshReader(payload, 1).u32());
     if (channel.closed.byClient) throw new SallyportError('protocolViolation', 'a channel was closed twice');
     channel.closed.byClient = true;
     channel.files?.serverEnd();
+    channel.inner?.destroy();
     this.#layer.closeToTarget(channel);
     // RFC 4254 section 5.3: a close is answered by a close.
     this.#layer.closeToClient(channel);
@@ -229,7 +285,7 @@ export class ClientMessages {
 
   /** An answer to a request of the target's. */
   #channelAnswer(payload: Buffer): void {
-    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    const channel = this.#layer.channels.ofClient(new SshReader(payload, 1).u32());
     if (channel.owedToTarget === 0 || channel.targetId === undefined || channel.closed.toTarget) return;
     channel.owedToTarget -= 1;
     payload.writeUInt32BE(channel.targetId, 1);
@@ -251,7 +307,7 @@ export class ClientMessages {
     }
     channel.clientId = reader.u32();
     channel.toClient = new Window(reader.u32(), noReserve);
-    channel.clientPacket = Math.min(reader.u32(), longestPacket);
+    channel.clientPacket = packetOf(reader.u32());
     payload.writeUInt32BE(channel.targetId, 1);
     payload.writeUInt32BE(channel.id, 5);
     payload.writeUInt32BE(channel.clientPacket, 13);

@@ -14,8 +14,6 @@ import {
   windowAdjust,
 } from './wire/messages.ts';
 
-/** Credit is given back in lumps. */
-const creditLump = 32 * 1024;
 const nothing = Buffer.alloc(0);
 
 /** What both directions of a session share: its channels, and how each end is spoken to. */
@@ -109,20 +107,14 @@ export class ConnectionLayer {
 
   /** Client bytes that were taken and go no further. */
   dropFromClient(channel: Channel, bytes: number): void {
-    channel.toTarget!.drop(bytes);
-    channel.clientCredit += bytes;
-    if (channel.clientCredit < creditLump) return;
-    this.toClient(windowAdjust(channel.clientId!, channel.clientCredit));
-    channel.clientCredit = 0;
+    const more = channel.toTarget!.drop(bytes);
+    if (more > 0 && !channel.closed.toClient) this.toClient(windowAdjust(channel.clientId!, more));
   }
 
   /** The same for the target's. */
   dropFromTarget(channel: Channel, bytes: number): void {
-    channel.toClient!.drop(bytes);
-    channel.targetCredit += bytes;
-    if (channel.targetCredit < creditLump) return;
-    this.toTarget(windowAdjust(channel.targetId!, channel.targetCredit));
-    channel.targetCredit = 0;
+    const more = channel.toClient!.drop(bytes);
+    if (more > 0 && !channel.closed.toTarget) this.toTarget(windowAdjust(channel.targetId!, more));
   }
 }
 

@@ -15,11 +15,14 @@ export class FileChannel implements FilePort {
   readonly #kind: 'sftp' | 'scp';
   /** The message whose data is being read: what passes whole is sent on as it came. */
   current: Buffer = Buffer.alloc(0);
+  /** Of the gateway's own, until the target takes them. */
+  readonly #questions: Buffer[] = [];
 
   constructor(layer: ConnectionLayer, channel: Channel, kind: 'sftp' | 'scp') {
     this.#layer = layer;
     this.#channel = channel;
     this.#kind = kind;
+    channel.onRoom = () => this.#sendQuestions();
   }
 
   /** The recording names canonical paths whatever policies look at. */
@@ -51,9 +54,12 @@ export class FileChannel implements FilePort {
   };
 
   ask(bytes: Buffer): void {
-    const { toTarget, targetId } = this.#channel;
-    toTarget!.spendOwn(bytes.length);
-    this.#layer.toTarget(channelData(targetId!, bytes));
+    if (bytes.length > this.#channel.toTarget!.reserve) {
+      this.fail(new Refusal('tooMany', 'the target takes less at a time than the gateway must ask it'));
+      return;
+    }
+    this.#questions.push(bytes);
+    this.#sendQuestions();
   }
 
   dropped(bytes: Buffer): void {
@@ -93,6 +99,17 @@ export class FileChannel implements FilePort {
     this.#layer.gate.recordError(reason);
     this.#layer.say(this.#channel, reason);
     this.#layer.finish(this.#channel);
+  }
+
+  #sendQuestions(): void {
+    const { toTarget, targetId, targetPacket, closed } = this.#channel;
+    while (!closed.toTarget && this.#questions.length > 0) {
+      const bytes = this.#questions[0]!;
+      if (toTarget!.own < bytes.length) return;
+      this.#questions.shift();
+      toTarget!.spendOwn(bytes.length);
+      for (const piece of pieces(bytes, targetPacket)) this.#layer.toTarget(channelData(targetId!, piece));
+    }
   }
 
   #message(recipient: number, data: Buffer): Buffer {

@@ -9,6 +9,15 @@ import { channelOpenFailure, openFailure, requestFailure } from './wire/messages
 export const noReserve = 0;
 /** ssh2 takes packets of 35,000 bytes; 32 KiB is what OpenSSH uses. */
 export const longestPacket = 32 * 1024;
+const shortestPacket = 1_024;
+/** Places to listen at that a session may have: those of the longest command line that somebody has written. */
+const maxListens = 256;
+
+/** @param packet the longest data that an end takes in one message. Throws `protocolViolation`: too short to use */
+export function packetOf(packet: number): number {
+  if (packet >= shortestPacket) return Math.min(packet, longestPacket);
+  throw new SallyportError('protocolViolation', 'a channel with a packet size that nothing fits in');
+}
 
 export type Destination =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
@@ -85,22 +94,18 @@ export class Listens {
     if (cancel && listens.has(address)) {
       listens.delete(address);
       this.#layer.toTarget(payload);
-      if (wantReply) this.#expect();
+      if (wantReply) clientReplies.expect();
       return true;
     }
-    const verdict = cancel ? undefined : gate.admit(listenCommand(address));
+    const full = listens.size >= maxListens;
+    const verdict = cancel || full ? undefined : gate.admit(listenCommand(address));
     if (verdict === undefined || verdict instanceof SallyportError) {
       if (wantReply) clientReplies.answer(() => this.#layer.toClient(requestFailure()));
       return true;
     }
     listens.set(address, gate.perform(payload, verdict, { kind: 'listen', address }));
-    if (wantReply) this.#expect();
+    if (wantReply) clientReplies.expect();
     return true;
-  }
-
-  #expect(): void {
-    if (this.#layer.clientReplies.expect()) return;
-    throw new SallyportError('tooMany', 'too many requests wait for an answer');
   }
 }
 

@@ -19,7 +19,8 @@ export const ssh: ProtocolMaker<SshSettings> = {
       name: 'ssh',
       greet: (connection, reception) => greet(connection, reception, hostKeys, trusted),
       dial: (grant, _hello, deadline) => dial(grant, authority, deadline),
-      relay: (connection, hello, leg, gate) => new SshRelay(connection, hello.transport, leg, gate),
+      relay: (connection, hello, leg, gate, inner) =>
+        new SshRelay(connection, hello.transport, leg, gate, inner),
       refuse(connection, reason) {
         const transport = greeted.get(connection);
         if (!transport) {

@@ -3,9 +3,15 @@ import type { Gate } from '#gateway/pipeline/gate.ts';
 /** What a line may hold before its Enter and still be told from its echo. */
 const maxPending = 4_096;
 const maxLine = 1_024;
-/** How prompts for secrets end, in the languages that programs ask in. */
-const secretPrompt =
-  /(?:pass(?:word|phrase|code|wort)?|kennwort|contraseña|mot de passe|secret|PIN|token|OTP|verification code)\b[^\n]*[:：?]\s*$/i;
+/** What is in prompts for secrets, in the languages that programs ask in, and how they end. */
+const secretWord =
+  /(?:pass(?:word|phrase|code|wort)?|kennwort|contraseña|mot de passe|secret|PIN|token|OTP|verification code)\b/i;
+const promptEnd = /[:：?]$/;
+
+/** Linear in its length: a target writes what it likes, and it is asked at every key. */
+function asksForSecret(line: string): boolean {
+  return promptEnd.test(line.trimEnd()) && secretWord.test(line);
+}
 
 /**
  * What is typed into a terminal, as the recording may keep it. A password is typed where nothing is echoed, and
@@ -38,7 +44,7 @@ export class KeyboardInput {
   /** Sends what was typed on, in `message`. */
   typed(data: Buffer, message: Buffer): void {
     const enter = data.includes(0x0d) || data.includes(0x0a);
-    const secret = this.#silent || secretPrompt.test(this.#line);
+    const secret = this.#silent || asksForSecret(this.#line);
     if (enter && !secret && this.#pendingBytes === 0) {
       this.#gate.carry(data, message, this.#stream);
       return;
@@ -54,7 +60,7 @@ export class KeyboardInput {
   /** Takes note of what is shown. */
   shown(data: Buffer): void {
     if (this.#pendingBytes > 0) {
-      if (secretPrompt.test(this.#line)) {
+      if (asksForSecret(this.#line)) {
         // An asterisk for each key, or nothing.
         if (!data.includes(0x0a)) return;
         this.#withhold();

@@ -3,7 +3,8 @@ import { errorTable, type SallyportError } from '#lib/errors.ts';
 /** What a person reads on standard error, or in a message of their client. */
 export function words(reason: SallyportError): string {
   const sentences = [reason.message, reason.detail, reason.hint].filter(Boolean).map(sentence);
-  return `Sallyport: ${sentences.join(' ')}`;
+  // They may quote what somebody sent, and are shown by a terminal.
+  return `Sallyport: ${sentences.join(' ')}`.replace(/\p{Cc}/gu, '?');
 }
 
 /** As lines of a terminal that may be in raw mode. */

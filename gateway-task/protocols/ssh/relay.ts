@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Hold } from '#gateway/net/hold.ts';
 import type { Gate } from '#gateway/pipeline/gate.ts';
-import type { ClientConnection, Relay } from '#gateway/protocols/protocol.ts';
+import type { ClientConnection, InnerConnections, Relay } from '#gateway/protocols/protocol.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { SshDataFault } from '#lib/ssh/data-types.ts';
 import { ChannelData, type Interpreters } from './channel-data.ts';
@@ -38,7 +38,13 @@ export class SshRelay implements Relay {
   #draining: SallyportError | undefined;
   #ended: SallyportError | undefined;
 
-  constructor(connection: ClientConnection, transport: Transport, leg: SshLeg, gate: Gate) {
+  constructor(
+    connection: ClientConnection,
+    transport: Transport,
+    leg: SshLeg,
+    gate: Gate,
+    inner: InnerConnections,
+  ) {
     this.#client = connection.socket;
     this.#clientTransport = transport;
     this.#leg = leg;
@@ -49,6 +55,7 @@ export class SshRelay implements Relay {
       this.#layer,
       data,
       new SessionRequests(this.#layer, this.#interpreters),
+      inner,
     );
     this.#targetMessages = new TargetMessages(this.#layer, data);
     this.#clientHold = new Hold(this.#client);
@@ -146,6 +153,7 @@ export class SshRelay implements Relay {
     for (const channel of this.#layer.channels) {
       try {
         channel.files?.serverEnd();
+        channel.inner?.destroy();
         this.#interpreters.keyboards.get(channel)?.end();
       } catch (error) {
         if (!(error instanceof SallyportError)) throw error;

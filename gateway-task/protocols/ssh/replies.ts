@@ -1,10 +1,12 @@
+import { SallyportError } from '#lib/errors.ts';
+
 /**
  * Answers to requests carry no number: they come in the order of the requests (RFC 4254 sections 4 and 5.4). An
  * answer of the gateway's own waits for those that the other side owes before it.
  */
 export class Replies {
   /** `undefined`: the other side answers. */
-  readonly #waiting: ((() => void) | undefined)[] = [];
+  #waiting: ((() => void) | undefined)[] = [];
   readonly #limit: number;
 
   constructor(limit = 4_096) {
@@ -16,16 +18,15 @@ export class Replies {
     return this.#waiting.length === 0;
   }
 
-  /** @returns false: more requests wait for an answer than is reasonable */
-  expect(): boolean {
-    this.#waiting.push(undefined);
-    return this.#waiting.length <= this.#limit;
+  /** The other side owes an answer. Throws `tooMany`: more wait than is reasonable. */
+  expect(): void {
+    this.#wait(undefined);
   }
 
-  /** Sends an answer of the gateway's in its turn. */
+  /** Sends an answer of the gateway's in its turn. Throws `tooMany` likewise. */
   answer(send: () => void): void {
     if (this.idle) send();
-    else this.#waiting.push(send);
+    else this.#wait(send);
   }
 
   /** The other side's answer is here: `send` passes it on. @returns false: nobody has asked for one */
@@ -35,5 +36,19 @@ export class Replies {
     send();
     while (this.#waiting[0] !== undefined) this.#waiting.shift()!();
     return true;
+  }
+
+  /** The other side answers nothing any more: what waits behind its answers is sent. */
+  abandon(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const send of waiting) send?.();
+  }
+
+  #wait(turn: (() => void) | undefined): void {
+    if (this.#waiting.length >= this.#limit) {
+      throw new SallyportError('tooMany', 'too many requests wait for an answer');
+    }
+    this.#waiting.push(turn);
   }
 }

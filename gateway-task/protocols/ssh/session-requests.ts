@@ -91,6 +91,11 @@ export class SessionRequests {
     const term = rest.text();
     const cols = rest.u32();
     const rows = rest.u32();
+    // Before the program, once: what is typed into it depends on it, and sshd ends the connection at a second.
+    if (channel.started || channel.pty) {
+      this.#deny(channel, wantReply);
+      return;
+    }
     channel.pty = true;
     this.#layer.gate.note('resize', { channel: channel.stream, cols, rows, term });
     this.#pass(channel, wantReply, payload);
@@ -107,16 +112,15 @@ export class SessionRequests {
     const name = rest.text();
     const value = rest.text();
     rest.end();
-    const kept = Object.entries(channel.environment);
-    const bytes = kept.reduce(
-      (sum, [key, held]) => sum + key.length + held.length,
-      name.length + value.length,
-    );
-    if (kept.length >= maxEnvironment || bytes > maxEnvironmentBytes) {
+    const { environment, started } = channel;
+    let bytes = name.length + value.length;
+    for (const [key, held] of environment) bytes += key.length + held.length;
+    // It is recorded with the program: behind that it would not be.
+    if (started || environment.size >= maxEnvironment || bytes > maxEnvironmentBytes) {
       this.#deny(channel, wantReply);
       return;
     }
-    channel.environment[name] = value;
+    environment.set(name, value);
     this.#pass(channel, wantReply, payload);
   }
 
@@ -192,9 +196,9 @@ export class SessionRequests {
       ...program.details,
       channel: channel.stream,
       ...(channel.pty && { pty: true }),
-      ...(Object.keys(environment).length > 0 && { environment }),
+      ...(environment.size > 0 && { environment: Object.fromEntries(environment) }),
     });
-    if (wantReply) this.#expect(channel);
+    if (wantReply) channel.replies.expect();
   }
 
   #reverse(channel: Channel, wantReply: boolean, kind: 'agent' | 'x11', type: string, payload: Buffer): void {
@@ -208,7 +212,7 @@ export class SessionRequests {
       type,
       this.#layer.gate.perform(payload, verdict, { kind, channel: channel.stream }),
     );
-    if (wantReply) this.#expect(channel);
+    if (wantReply) channel.replies.expect();
   }
 
   /** Policy may let pass what the gateway does not know. */
@@ -220,12 +224,7 @@ export class SessionRequests {
   #pass(channel: Channel, wantReply: boolean, payload: Buffer): void {
     payload.writeUInt32BE(channel.targetId!, 1);
     this.#layer.toTarget(payload);
-    if (wantReply) this.#expect(channel);
-  }
-
-  #expect(channel: Channel): void {
-    if (channel.replies.expect()) return;
-    throw new SallyportError('tooMany', 'too many requests wait for an answer');
+    if (wantReply) channel.replies.expect();
   }
 
   #deny(channel: Channel, wantReply: boolean): void {

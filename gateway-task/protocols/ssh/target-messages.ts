@@ -4,7 +4,7 @@ import type { Channel } from './channel.ts';
 import type { ChannelData } from './channel-data.ts';
 import { sessionReserve } from './client-messages.ts';
 import type { ConnectionLayer } from './connection-layer.ts';
-import { destinationText, longestPacket, noReserve } from './forwards.ts';
+import { destinationText, noReserve, packetOf } from './forwards.ts';
 import { Window } from './window.ts';
 import { channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
 
@@ -67,15 +67,14 @@ export class TargetMessages {
 
   #windowAdjust(payload: Buffer): void {
     const reader = new SshReader(payload, 1);
-    const channel = this.#layer.channels.get(reader.u32());
+    const channel = this.#layer.channels.ofTarget(reader.u32());
     const bytes = reader.u32();
     reader.end();
-    const window = channel.toTarget;
-    if (window === undefined)
-      throw new SallyportError('protocolViolation', 'the target grants a window of no channel');
+    const window = channel.toTarget!;
     const more = window.grant(bytes);
     if (!window.sane)
       throw new SallyportError('protocolViolation', 'the target grants a window that is none');
+    channel.onRoom?.();
     if (more === 0 || channel.over || channel.closed.toClient) return;
     payload.writeUInt32BE(channel.clientId!, 1);
     payload.writeUInt32BE(more, 5);
@@ -84,7 +83,7 @@ export class TargetMessages {
 
   #channelRequest(payload: Buffer): void {
     const reader = new SshReader(payload, 1);
-    const channel = this.#layer.channels.get(reader.u32());
+    const channel = this.#layer.channels.ofTarget(reader.u32());
     const name = reader.name();
     const wantReply = reader.bool();
     if (name === 'exit-status') {
@@ -100,31 +99,33 @@ export class TargetMessages {
   }
 
   #exited(channel: Channel, exit: object): void {
-    if (channel.command !== undefined && channel.kind === 'session') {
-      this.#layer.gate.complete(channel.command, { exit });
-    }
+    if (channel.command === undefined || channel.kind !== 'session') return;
+    this.#layer.gate.complete(channel.command, { exit });
+    channel.command = undefined;
   }
 
   #pass(payload: Buffer): void {
-    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
     if (channel.over || channel.refused || channel.closed.toClient) return;
     payload.writeUInt32BE(channel.clientId!, 1);
     this.#layer.toClient(payload);
   }
 
   #close(payload: Buffer): void {
-    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
     if (channel.closed.byTarget)
       throw new SallyportError('protocolViolation', 'the target closed a channel twice');
     channel.closed.byTarget = true;
     channel.files?.serverEnd();
     this.#layer.closeToTarget(channel);
-    if (!channel.refused || channel.over) this.#layer.closeToClient(channel);
+    // A refusal may wait behind answers that will not come now.
+    channel.replies.abandon();
+    this.#layer.closeToClient(channel);
     this.#layer.settle(channel);
   }
 
   #channelAnswer(payload: Buffer): void {
-    const channel = this.#layer.channels.get(new SshReader(payload, 1).u32());
+    const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
     channel.replies.arrived(() => {
       if (channel.over || channel.closed.toClient) return;
       payload.writeUInt32BE(channel.clientId!, 1);
@@ -137,11 +138,7 @@ export class TargetMessages {
     const channel = this.#unopened(reader.u32());
     channel.targetId = reader.u32();
     channel.toTarget = new Window(reader.u32(), channel.kind === 'session' ? sessionReserve : noReserve);
-    channel.targetPacket = Math.min(reader.u32(), longestPacket);
-    if (channel.closed.byClient) {
-      this.#layer.closeToTarget(channel);
-      return;
-    }
+    channel.targetPacket = packetOf(reader.u32());
     payload.writeUInt32BE(channel.clientId!, 1);
     payload.writeUInt32BE(channel.id, 5);
     payload.writeUInt32BE(channel.toTarget.passed, 9);
@@ -169,7 +166,7 @@ export class TargetMessages {
     const senderAt = reader.offset;
     const sender = reader.u32();
     const window = reader.u32();
-    const packet = reader.u32();
+    const packet = packetOf(reader.u32());
     const permitted = this.#permitted(type, reader);
     const channel = permitted === undefined ? undefined : this.#layer.channels.make('forwarded');
     if (channel === undefined || permitted === undefined) {
@@ -179,7 +176,7 @@ export class TargetMessages {
       return;
     }
     channel.targetId = sender;
-    channel.targetPacket = Math.min(packet, longestPacket);
+    channel.targetPacket = packet;
     channel.toTarget = new Window(window, noReserve);
     channel.command = permitted.record;
     this.#layer.gate.complete(permitted.record, {

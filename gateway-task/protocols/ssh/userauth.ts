@@ -14,6 +14,8 @@ const methods = ['publickey', 'keyboard-interactive', 'password'] as const;
 const maxKeys = 24;
 /** Passwords, and sign-ins with a browser, that may go wrong. */
 const maxFailures = 4;
+/** Everything that a client may ask for, `none` and what does not exist included. */
+const maxRequests = 64;
 /** A token may be 16 KiB; around it the message has a few bytes of its own. */
 const maxRequestBytes = 24 * 1024;
 const maxUserBytes = 256;
@@ -50,6 +52,7 @@ export class UserAuth {
   readonly #trusted: TrustedAuthorities;
   readonly #now: () => number;
   #user: string | undefined;
+  #requests = 0;
   #keys = 0;
   #failures = 0;
   /** The first key that the client has proved to hold, and that is bound to nobody. */
@@ -101,6 +104,9 @@ export class UserAuth {
   }
 
   #read(payload: Buffer): Request {
+    this.#requests += 1;
+    if (this.#requests > maxRequests)
+      throw new SallyportError('unauthenticated', 'too many requests to sign in');
     const rest = new SshReader(payload);
     if (rest.u8() !== message.userauthRequest) {
       throw new SallyportError('protocolViolation', 'a message that has no place before the sign-in');

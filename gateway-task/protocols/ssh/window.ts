@@ -1,16 +1,23 @@
+/** Credit for dropped bytes is given in lumps; of a small window, sooner, or the sender would wait for ever. */
+const creditLump = 32 * 1024;
+
 /**
  * The window of one direction of a channel, RFC 4254 section 5.2, as it passes through: what the receiver grants
  * is told to the sender, except for a reserve, so that the gateway can say something of its own to the receiver
  * at any time, and keeps being able to.
  */
 export class Window {
-  readonly #reserve: number;
+  /** The most that {@link own} comes to again and again. */
+  readonly reserve: number;
   /** Bytes that the receiver still takes. */
   #granted: number;
   /** Bytes that the sender still may send. */
   #passed: number;
   /** Bytes that the sender has sent and the receiver has not been sent yet. */
   #held = 0;
+  /** Bytes that were dropped, and that the sender has not been told it may send again. */
+  #credit = 0;
+  readonly #lump: number;
 
   /**
    * @param initial what the receiver granted as the channel was opened
@@ -18,8 +25,9 @@ export class Window {
    */
   constructor(initial: number, reserve: number) {
     this.#granted = initial;
-    this.#reserve = Math.min(reserve, Math.floor(initial / 4));
-    this.#passed = initial - this.#reserve;
+    this.reserve = Math.min(reserve, Math.floor(initial / 4));
+    this.#passed = initial - this.reserve;
+    this.#lump = Math.min(creditLump, Math.floor(this.#passed / 2));
   }
 
   /** What the sender is told as the channel is opened, and what it may still send at any time. */
@@ -29,15 +37,13 @@ export class Window {
 
   /** What the gateway may send of its own. */
   get own(): number {
-    return this.#granted - this.#passed - this.#held;
+    return this.#granted - this.#passed - this.#held - this.#credit;
   }
 
   /** The receiver takes so many more. @returns what to tell the sender of it; 0: nothing */
   grant(bytes: number): number {
     this.#granted += bytes;
-    const more = Math.max(0, this.own - this.#reserve);
-    this.#passed += more;
-    return more;
+    return this.#tell(Math.max(0, this.own - this.reserve) + this.#credit);
   }
 
   /** The sender has sent. @returns false: more than it may */
@@ -53,10 +59,11 @@ export class Window {
     this.#granted -= bytes;
   }
 
-  /** Bytes of the sender's go no further: it may send as many again. */
-  drop(bytes: number): void {
+  /** Bytes of the sender's go no further: it may send as many again. @returns what to tell it now; 0: nothing */
+  drop(bytes: number): number {
     this.#held -= bytes;
-    this.#passed += bytes;
+    this.#credit += bytes;
+    return this.#credit < this.#lump ? 0 : this.#tell(this.#credit);
   }
 
   /** The receiver has been sent bytes of the gateway's. */
@@ -67,5 +74,11 @@ export class Window {
   /** Within what RFC 4254 lets a window be: 2^32 - 1. */
   get sane(): boolean {
     return this.#granted <= 0xffff_ffff;
+  }
+
+  #tell(more: number): number {
+    this.#credit = 0;
+    this.#passed += more;
+    return more;
   }
 }

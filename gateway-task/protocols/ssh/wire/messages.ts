@@ -118,6 +118,22 @@ export function userauthInfoRequest(name: string, instruction: string, prompt: s
     .done();
 }
 
+/** RFC 4254 section 5.1. */
+export function channelOpenConfirmation(
+  recipient: number,
+  sender: number,
+  window: number,
+  packet: number,
+): Buffer {
+  return new SshWriter(17)
+    .u8(message.channelOpenConfirmation)
+    .u32(recipient)
+    .u32(sender)
+    .u32(window)
+    .u32(packet)
+    .done();
+}
+
 export function channelOpenFailure(channel: number, reason: number, text: string): Buffer {
   return new SshWriter(64 + text.length)
     .u8(message.channelOpenFailure)

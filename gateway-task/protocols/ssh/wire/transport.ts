@@ -16,6 +16,8 @@ const exchangeMs = 30_000;
 /** A peer that asks for new keys without end makes work without end: so many in so long. */
 const maxExchanges = 20;
 const exchangesMs = 60_000;
+/** A peer that sends what is unknown, and reads no answer, is let go. */
+const maxUnreadBytes = 1024 * 1024;
 /** What a peer may send ahead before it is asked for: authentication goes step by step. */
 const maxInbox = 64;
 
@@ -61,6 +63,8 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   #ready = false;
   #blocked = false;
   #bytes = 0;
+  /** Waits for the end of a key exchange. */
+  #queuedBytes = 0;
   #exchanges: number[] = [];
   #exchangeTimer: NodeJS.Timeout | undefined;
   readonly #rekeyTimer: NodeJS.Timeout;
@@ -90,7 +94,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     socket.on('drain', this.#onDrain);
     socket.once('close', () => this.close());
     this.#rekeyTimer = setInterval(() => this.rekey(), rekeyMs).unref();
-    this.#exchangeBegins();
+    this.#limitExchange();
     this.#protocol.start();
     socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
@@ -103,7 +107,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   }
 
   get writableLength(): number {
-    return this.#socket.writableLength;
+    return this.#socket.writableLength + this.#queuedBytes;
   }
 
   /** Sends one payload. */
@@ -111,6 +115,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     if (this.#failure) return true;
     const { write } = this.#protocol._packetRW;
     const exchanging = this.#protocol._kexinit !== undefined;
+    if (exchanging) this.#queuedBytes += payload.length;
     const packet = write.alloc(payload.length);
     // While keys are exchanged what waits is the payload alone.
     packet.set(payload, exchanging ? 0 : write.allocStart);
@@ -173,7 +178,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   rekey(): void {
     if (this.#failure || !this.#ready || this.#protocol._kexinit !== undefined) return;
     this.#bytes = 0;
-    this.#exchangeBegins();
+    this.#limitExchange();
     this.#protocol.rekey();
   }
 
@@ -255,11 +260,13 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     const type = payload[0];
     if (type === undefined) throw new SallyportError('protocolViolation', 'an empty SSH message');
     if (type === message.disconnect || type === message.kexInit) {
-      if (type === message.kexInit) this.#exchangeBegins();
+      if (type === message.kexInit && this.#protocol._kexinit === undefined) this.#peerExchangeBegins();
       return ssh2(payload);
     }
     if (type === message.ignore || type === message.debug || type === message.unimplemented) return undefined;
     if (type < message.serviceRequest || (type > message.extInfo && type < message.userauthRequest)) {
+      if (this.writableLength > maxUnreadBytes)
+        throw new SallyportError('tooMany', 'answers are asked for that nobody reads');
       this.write(unimplemented((this.#protocol._decipher.inSeqno - 1) >>> 0));
       return undefined;
     }
@@ -276,12 +283,16 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     return undefined;
   }
 
-  #exchangeBegins(): void {
+  #peerExchangeBegins(): void {
     const now = Date.now();
     this.#exchanges = [...this.#exchanges.filter(at => now - at < exchangesMs), now];
     if (this.#exchanges.length > maxExchanges) {
-      throw new SallyportError('protocolViolation', 'new keys are asked for too often');
+      throw new SallyportError('tooMany', 'new keys are asked for too often');
     }
+    this.#limitExchange();
+  }
+
+  #limitExchange(): void {
     this.#exchangeTimer ??= setTimeout(
       () => this.#fail(new SallyportError('timeout', 'the key exchange took too long')),
       exchangeMs,
@@ -292,6 +303,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     clearTimeout(this.#exchangeTimer);
     this.#exchangeTimer = undefined;
     this.#bytes = 0;
+    this.#queuedBytes = 0;
     if (!this.#ready) {
       this.#ready = true;
       if (this.#server) this.write(extInfo(signatureAlgorithms));

@@ -81,23 +81,40 @@ export async function sshAccount(place: string): Promise<SshAccount> {
     }),
   };
   const problem = process.platform === 'linux' ? tryOut(account) : 'this is not Linux';
-  const sshdProblem = problem && `root cannot give it an account of its own here: ${problem}`;
+  const sshdProblem =
+    problem &&
+    `as root it needs an account of its own, which cannot be had here: ${problem}; an ordinary user gets the real one`;
   const plain = (command: string, args: readonly string[]) => ({ command, args });
   return { ...account, ...(sshdProblem === undefined ? {} : { wrap: plain }), sshdProblem };
 }
 
 /** Whoever runs this. */
-export function ownAccount(): SshAccount {
+export async function ownAccount(): Promise<SshAccount> {
   const { username, homedir, shell } = userInfo();
   return {
     name: username,
     home: homedir,
     shell: shell ?? '/bin/sh',
     owner: undefined,
-    about: `as "${username}", you: what they do there, they do with your rights`,
-    sshdProblem: undefined,
+    about:
+      `as "${username}", you: whoever can sign in here acts with your rights, ` +
+      'and the development sign-in asks nobody on this machine for a password',
+    sshdProblem: process.getuid?.() === 0 ? undefined : await terminalProblem(),
     wrap: (command, args) => ({ command, args }),
   };
+}
+
+/**
+ * Why sshd without root could not open a terminal. It gives each one to the group `tty`, which only root may do
+ * where /dev/pts is not mounted so that they have that group from the start, as it is on most machines.
+ */
+async function terminalProblem(): Promise<string | undefined> {
+  const read = (file: string) => readFile(file, 'utf8').catch(() => '');
+  const wanted = /^tty:[^:]*:(\d+):/m.exec(await read('/etc/group'))?.[1];
+  const options = /^\S+ \/dev\/pts devpts (\S+)/m.exec(await read('/proc/mounts'))?.[1];
+  if (wanted === undefined || options === undefined) return undefined;
+  if (options.split(',').includes(`gid=${wanted}`)) return undefined;
+  return `sshd without root cannot open terminals here: /dev/pts is mounted without gid=${wanted}`;
 }
 
 /** The machine's users and groups, and the account's own before them: also one that a machine has of that name gives way. */

@@ -89,7 +89,7 @@ export async function startSshSample(
 const standIn = ({ sshdProblem }: SshAccount) =>
   sshdProblem === undefined
     ? 'no sshd is installed here (Debian, Ubuntu: apt-get install openssh-server), so a stand-in for it'
-    : `a stand-in for sshd (${sshdProblem}; as an ordinary user it would be the real one)`;
+    : `a stand-in for sshd (${sshdProblem})`;
 
 /** A key of its own with a certificate, so that the sample can be measured without the gateway. */
 async function prepareDirect(

@@ -68,7 +68,8 @@ export class Findings {
     }
     this.#object(showCommand(words));
     const { text, pattern } = words[0]!;
-    if (text === undefined || pattern) {
+    // What begins with - is an option of what runs this, and not known as one.
+    if (text === undefined || pattern || text.startsWith('-')) {
       this.hide('only the shell knows what program it runs');
       return;
     }

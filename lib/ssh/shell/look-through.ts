@@ -1,6 +1,6 @@
 import { type OptionForms, readOptions } from '#lib/ssh/shell/options.ts';
 import type { Effect } from '#lib/ssh/shell/programs.ts';
-import type { Word } from '#lib/ssh/shell/word.ts';
+import { reservedWords, type Word } from '#lib/ssh/shell/word.ts';
 
 /** What a program that runs another one runs. */
 export type Inner =
@@ -16,7 +16,7 @@ export type Inner =
 interface Runner extends OptionForms {
   /** Operands before the command, such as timeout's duration. */
   readonly operands?: number;
-  /** Words `NAME=value` before the command assign. */
+  /** Words with a `=`, whatever stands before it, assign when they come before the command. */
   readonly assigns?: true;
 }
 
@@ -27,6 +27,8 @@ const runners: Readonly<Record<string, Runner>> = {
     values: 'u',
     long: ['ignore-environment', 'null'],
     longValues: ['unset'],
+    // -i as well.
+    other: /^-$/,
     assigns: true,
   },
   sudo: {
@@ -77,7 +79,6 @@ const xargsForms: OptionForms = {
   longValues: ['max-args', 'max-procs', 'delimiter', 'replace'],
 };
 const findRuns = /^-(exec|execdir|ok|okdir)$/;
-const assignment = /^[A-Za-z_]\w*=/;
 
 /** Assignments that change how a program speaks, and neither what it does nor what runs. */
 const harmless = /^(LANG|LANGUAGE|LC_[A-Z]+|TERM|NO_COLOR|COLUMNS|LINES|DEBIAN_FRONTEND)=[\w.@:-]*$/;
@@ -123,13 +124,20 @@ function ofRunner(name: string, runner: Runner, words: readonly Word[]): readonl
   if (name === 'command' && (read.names.has('v') || read.names.has('V'))) return [];
   let at = read.operands + (runner.operands ?? 0);
   const inner: Inner[] = [];
-  while (runner.assigns && assignment.test(words[at]?.text ?? '')) {
+  while (runner.assigns && words[at]?.text?.includes('=')) {
     if (!isHarmlessAssignment(words[at]!)) inner.push({ kind: 'assignments' });
     at += 1;
   }
   const rest = words.slice(at);
+  // A keyword of bash and zsh, before all that may begin a command.
+  if (name === 'time' && rest.length > 0 && isShells(rest[0]!)) return hidden('time is before no program');
   if (rest.length > 0) inner.push({ kind: 'command', words: rest });
   return inner;
+}
+
+/** Whether it may be a word of the shell, or an assignment. */
+function isShells({ text }: Word): boolean {
+  return text === undefined || reservedWords.has(text) || /^[A-Za-z_]\w*(\[.*\])?\+?=/.test(text);
 }
 
 function ofShell(name: string, words: readonly Word[]): readonly Inner[] {
@@ -139,6 +147,8 @@ function ofShell(name: string, words: readonly Word[]): readonly Inner[] {
     return hidden(`${name} has a setting that is not known`);
   }
   const operand = words[read.operands];
+  // Options may be switched off, and a - ends them.
+  if (/^[+-]/.test(operand?.text ?? '')) return hidden(`${name} has an option that is not known`);
   if (!read.names.has('c')) {
     // A file of commands is a program that is not known.
     return operand === undefined || operand.text === '-'

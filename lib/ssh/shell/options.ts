@@ -48,8 +48,8 @@ export function readOptions(
     const { text, pattern } = words[at]!;
     if (text === undefined || (pattern && mayBeOption(text))) return undefined;
     if (text === '--') return { names, values, operands: at + 1 };
-    if (!text.startsWith('-') || text === '-') break;
     if (other?.test(text)) continue;
+    if (!text.startsWith('-') || text === '-') break;
     if (text.startsWith('--')) {
       const [name = '', value] = text.slice(2).split(/=(.*)/s);
       names.add(name);

@@ -107,13 +107,21 @@ function transferPath({ text, pattern, shown }: Word): TransferPath {
   return { path: text!, expands: pattern || shown.startsWith('~') };
 }
 
-const readingRsyncOptions = /^(-[A-Za-z]+(\.[A-Za-z]*)?|--(numeric-ids|partial|inplace|timeout=\d+))$/;
+/** Options of rsync that make it neither run a program nor open a file besides those that it transfers. */
+const plainRsyncOption = new RegExp(
+  `^(-[A-Za-z]+(\\.[A-Za-z]*)?|--(${[
+    'numeric-ids|partial|inplace|from0|existing|ignore-existing|size-only|stats|remove-source-files',
+    'delete(-(before|during|delay|after|excluded))?',
+    '(timeout|bwlimit|log-format|max-size|min-size|compress-level|compress-choice|checksum-choice|block-size)=[\\w.%:+-]*',
+  ].join('|')}))$`,
+);
 
-/** Whether a transfer changes nothing on the target; undefined when the line is no transfer. */
+/** Whether a transfer changes nothing on the target; undefined when the line does not say that it only transfers. */
 export function transferReads({ scpLegacy, rsyncServer, git }: TransferLine): boolean | undefined {
   if (scpLegacy !== undefined) return scpLegacy.direction === 'from';
   if (git !== undefined) return git.service !== 'receive-pack';
   if (rsyncServer === undefined) return undefined;
   const { direction, options } = rsyncServer;
-  return direction === 'from' && options.every(option => readingRsyncOptions.test(option));
+  if (!options.every(option => plainRsyncOption.test(option))) return undefined;
+  return direction === 'from' && !options.includes('--remove-source-files');
 }

@@ -18,7 +18,7 @@ export function plainWord(text: string): Word {
 
 /** Words that a shell takes for its own where a command begins: POSIX, bash and zsh. */
 export const reservedWords: ReadonlySet<string> = new Set(
-  '! { } [[ ]] case coproc do done elif else end esac fi for foreach function if in nocorrect noglob repeat select then until while'.split(
+  '- ! { } [[ ]] case coproc do done elif else end esac fi for foreach function if in nocorrect noglob repeat select then until while'.split(
     ' ',
   ),
 );

@@ -205,6 +205,7 @@ const throughRunners: readonly Row[] = [
   ['sudo --user=web ls', '-', ['ls', 'sudo --user=web ls']],
   ['sudo -- ls', '-', ['ls', 'sudo -- ls']],
   ['sudo PATH=/tmp ls', 'WU', ['ls', 'sudo PATH=/tmp ls']],
+  ['sudo A=b -u web rm x', 'O', ['-u web rm x', 'sudo A=b -u web rm x']],
   ['sudo -i', 'O', ['sudo -i']],
   ['sudo -s rm x', 'O', ['sudo -s rm x']],
   ['sudo -e /etc/passwd', 'O', ['sudo -e /etc/passwd']],
@@ -215,8 +216,11 @@ const throughRunners: readonly Row[] = [
   ['doas -u web ls', '-', ['doas -u web ls', 'ls']],
   ['env', '-', ['env']],
   ['env A=b rm x', 'WU', ['env A=b rm x', 'rm x']],
+  ['env = 1=2 rm x', 'WU', ['env = 1=2 rm x', 'rm x']],
   ['env LANG=C ls', '-', ['env LANG=C ls', 'ls']],
   ['env -i ls', '-', ['env -i ls', 'ls']],
+  ['env - rm x', 'W', ['env - rm x', 'rm x']],
+  ['env A=b -u C rm x', 'O', ['-u C rm x', 'env A=b -u C rm x']],
   ['env -u HOME -- ls', '-', ['env -u HOME -- ls', 'ls']],
   ["env -S 'rm x'", 'O', ["env -S 'rm x'"]],
   ['nohup ls', 'W', ['ls', 'nohup ls']],
@@ -230,6 +234,10 @@ const throughRunners: readonly Row[] = [
   ['timeout * rm x', 'O', ['timeout * rm x']],
   ['time ls', '-', ['ls', 'time ls']],
   ['time -o x ls', 'O', ['time -o x ls']],
+  ['time ! rm x', 'O', ['time ! rm x']],
+  ['time A=b rm x', 'O', ['time A=b rm x']],
+  ["time 'A=b' x", 'O', ['time A=b x']],
+  ['time for x', 'O', ['time for x']],
   ['exec ls', '-', ['exec ls', 'ls']],
   ['exec > x', 'W', ['> x', 'exec']],
   ['command ls', '-', ['command ls', 'ls']],
@@ -252,6 +260,11 @@ const throughRunners: readonly Row[] = [
   ['sh -c *', 'O', ['sh -c *']],
   ['bash', 'O', ['bash']],
   ['bash -s', 'O', ['bash -s']],
+  ["bash +x -c 'rm x'", 'O', ["bash +x -c 'rm x'"]],
+  ["sh -c +x 'rm x'", 'O', ["sh -c +x 'rm x'"]],
+  ["sh -c - 'rm x'", 'O', ["sh -c - 'rm x'"]],
+  ["sh -c -- 'rm x'", 'W', ['rm x', "sh -c -- 'rm x'"]],
+  ["sh -c -e 'rm x'", 'W', ['rm x', "sh -c -e 'rm x'"]],
   ['bash -i -c ls', 'O', ['bash -i -c ls']],
   ['bash --rcfile x -c ls', 'O', ['bash --rcfile x -c ls']],
   ['sh deploy.sh', 'WU', ['sh deploy.sh']],
@@ -381,6 +394,7 @@ describe('what shells read in two ways is refused', () => {
     ['A=b if', 'a word of the shell after an assignment'],
     ['ls ;; id', 'the end of a case'],
     ["ls ~'x'", 'a home in quotes'],
+    ['- ls', 'a word before commands in zsh'],
   ])('%j: %s', line => {
     const { facts, unreadable } = read(line);
 
@@ -541,10 +555,13 @@ describe('lines that transfer files', () => {
     ['scp -f x', '-'],
     ['scp -t x', 'W'],
     ['/tmp/scp -f x', 'WU'],
+    ['/tmp/rsync --server . x', 'WU'],
     ['scp a b:c', 'O'],
     ['rsync --server --sender -logDtpre.iLsfxCIvu . x', '-'],
     ['rsync --server --sender -logDtpre.iLsfxCIvu --remove-source-files . x', 'W'],
-    ['rsync --server --sender -logDtpre.iLsfxCIvu --log-file=x . x', 'W'],
+    ['rsync --server --sender -logDtpre.iLsfxCIvu --log-file=x . x', 'O'],
+    ['rsync --server --daemon --config=x .', 'O'],
+    ['rsync --server -logDtpre.iLsfxCIvu --delete-during . x', 'W'],
     ['rsync --server -logDtpre.iLsfxCIvu . x', 'W'],
     ['git-upload-pack x', '-'],
     ['git-receive-pack x', 'W'],
@@ -636,7 +653,7 @@ describe('whatever the line', () => {
         const { objects } = facts.operations[0]!;
         expect(objects).toEqual([...new Set(objects)].sort());
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -648,7 +665,7 @@ describe('whatever the line', () => {
 
         for (const object of facts.operations[0]!.objects) expect(objectsOf(object)).toContain(object);
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -662,7 +679,7 @@ describe('whatever the line', () => {
         expect(command!.words.slice(1).map(({ text }) => text)).toEqual(list);
         expect(command!.words.some(({ pattern }) => pattern)).toBe(false);
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -701,14 +718,15 @@ describe('whatever the line', () => {
       '\\',
       '#\n',
     ],
-  ])('nested and repeated %j takes less than a second', fragment => {
+  ])('nested and repeated %j takes less than a second of the processor', fragment => {
     for (const bytes of [4096, maxLineBytes]) {
       const line = Buffer.from(fragment.repeat(Math.floor(bytes / fragment.length)));
-      const began = performance.now();
+      const began = process.cpuUsage();
 
       readCommandLine(line);
 
-      expect(performance.now() - began).toBeLessThan(1000);
+      const { user, system } = process.cpuUsage(began);
+      expect((user + system) / 1000).toBeLessThan(1000);
     }
   });
 });

@@ -104,6 +104,16 @@ export class ClientMessages {
     const sender = reader.u32();
     const window = reader.u32();
     const packet = packetOf(reader.u32());
+    if (this.#layer.leaving) {
+      this.#layer.toClient(
+        channelOpenFailure(
+          sender,
+          openFailure.administrativelyProhibited,
+          'Sallyport: the gateway is going away. Connect again.',
+        ),
+      );
+      return;
+    }
     switch (type) {
       case 'session':
         if (this.#closedToSessions) {

@@ -28,6 +28,9 @@ export class ConnectionLayer {
   /** What a client was let have on its own side: the target may open channels of these types. */
   readonly reversed = new Map<string, number>();
 
+  /** The session goes when its channels have: no new ones. */
+  leaving = false;
+
   constructor(gate: Gate) {
     this.gate = gate;
   }

@@ -11,13 +11,37 @@ import type { SshLeg } from './dial.ts';
 import { disconnectReasonOf, words } from './refusal.ts';
 import { SessionRequests } from './session-requests.ts';
 import { TargetMessages } from './target-messages.ts';
-import { userauthBanner, userauthSuccess } from './wire/messages.ts';
+import { signal, userauthBanner, userauthSuccess } from './wire/messages.ts';
 import type { Transport } from './wire/transport.ts';
 
 /** How long a peer may take to read a last word before its socket is destroyed. */
 const lingerMs = 2_000;
-/** A client that asks and does not read the answers is not read either from here on. */
+/** The target is sent a last word, and not waited for. */
+const stopMs = 500;
+/** Who asks and does not read the answers is not read either from here on. */
 const maxAnswerBytes = 1024 * 1024;
+
+/** Stops reading from a leg while too much that was said to it waits. */
+class UnreadAnswers {
+  readonly #transport: Transport;
+  readonly #hold: Hold;
+  #held = false;
+
+  constructor(transport: Transport, hold: Hold) {
+    this.#transport = transport;
+    this.#hold = hold;
+  }
+
+  check(): void {
+    if (this.#held || this.#transport.writableLength < maxAnswerBytes) return;
+    this.#held = true;
+    this.#hold.set(true);
+    this.#transport.once('drain', () => {
+      this.#held = false;
+      this.#hold.set(false);
+    });
+  }
+}
 
 /** Runs a session: both legs are signed in, the client waits for USERAUTH_SUCCESS. */
 export class SshRelay implements Relay {
@@ -34,7 +58,8 @@ export class SshRelay implements Relay {
   readonly #interpreters: Interpreters = { files: new Map(), keyboards: new Map() };
   readonly #clientHold: Hold;
   readonly #targetHold: Hold;
-  #unread = false;
+  readonly #clientAnswers: UnreadAnswers;
+  readonly #targetAnswers: UnreadAnswers;
   #draining: SallyportError | undefined;
   #ended: SallyportError | undefined;
 
@@ -60,6 +85,8 @@ export class SshRelay implements Relay {
     this.#targetMessages = new TargetMessages(this.#layer, data);
     this.#clientHold = new Hold(this.#client);
     this.#targetHold = new Hold(leg.socket);
+    this.#clientAnswers = new UnreadAnswers(transport, this.#clientHold);
+    this.#targetAnswers = new UnreadAnswers(leg.transport, this.#targetHold);
     this.#layer.channels.onRemoved = channel => {
       this.#interpreters.keyboards.get(channel)?.end();
       this.#interpreters.keyboards.delete(channel);
@@ -82,6 +109,7 @@ export class SshRelay implements Relay {
 
   drain(reason: SallyportError): void {
     this.#draining = reason;
+    this.#layer.leaving = true;
     this.#endIfIdle();
   }
 
@@ -96,9 +124,23 @@ export class SshRelay implements Relay {
     }
     this.#closeFiles();
     this.#clientTransport.disconnect(disconnectReasonOf(reason), words(reason));
-    this.#leg.transport.close();
-    this.#leg.socket.destroy();
+    this.#stop();
     setTimeout(() => this.#client.destroy(), lingerMs).unref();
+  }
+
+  /**
+   * What runs at the target stops: a terminal hangs up with the connection, but a program without one goes on.
+   * Not every sshd passes the signal on; what waits to be sent is not sent any more.
+   */
+  #stop(): void {
+    const { transport, socket } = this.#leg;
+    for (const { targetId, started, refused, closed } of this.#layer.channels) {
+      if (targetId === undefined || !started || refused || closed.byTarget) continue;
+      transport.write(signal(targetId, 'KILL'));
+    }
+    transport.close();
+    socket.end();
+    setTimeout(() => socket.destroy(), stopMs).unref();
   }
 
   /** There is nothing that another connection could ask to be cancelled. */
@@ -111,7 +153,7 @@ export class SshRelay implements Relay {
     this.#clientTransport.onFailure = reason => this.#broken(reason, this.#client);
     target.onFailure = reason => this.#broken(reason, this.#leg.socket);
     this.#clientTransport.handOver(payload => this.#guard(() => this.#fromClient(payload)));
-    target.handOver(payload => this.#guard(() => this.#targetMessages.take(payload)));
+    target.handOver(payload => this.#guard(() => this.#fromTarget(payload)));
     this.#client.resume();
     this.#leg.socket.resume();
   }
@@ -119,13 +161,12 @@ export class SshRelay implements Relay {
   #fromClient(payload: Buffer): void {
     this.#gate.lastActivity = Date.now();
     this.#clientMessages.take(payload);
-    if (this.#unread || this.#client.writableLength < maxAnswerBytes) return;
-    this.#unread = true;
-    this.#clientHold.set(true);
-    this.#client.once('drain', () => {
-      this.#unread = false;
-      this.#clientHold.set(false);
-    });
+    this.#clientAnswers.check();
+  }
+
+  #fromTarget(payload: Buffer): void {
+    this.#targetMessages.take(payload);
+    this.#targetAnswers.check();
   }
 
   /** Runs a step of either direction; what it throws ends this session and no other. */
@@ -141,7 +182,7 @@ export class SshRelay implements Relay {
   /** A leg has ended by itself, in good order or not. */
   #broken(reason: SallyportError, socket: Duplex): void {
     const farewell = reason.message.startsWith('disconnected') || socket.destroyed;
-    if (farewell) socket.end();
+    if (farewell) part(socket);
     else this.end(reason);
   }
 
@@ -169,20 +210,24 @@ export class SshRelay implements Relay {
       let open = 2;
       const closed = (other: Duplex) => () => {
         open -= 1;
-        if (!other.destroyed) {
-          other.end();
-          setTimeout(() => other.destroy(), lingerMs).unref();
-        }
+        part(other);
         if (open === 0) resolve();
       };
       onceClosed(client, closed(target));
       onceClosed(target, closed(client));
-      client.once('end', () => this.#gate.afterForwarding(() => target.end()));
-      target.once('end', () => client.end());
+      client.once('end', () => this.#gate.afterForwarding(() => part(target)));
+      target.once('end', () => part(client));
     });
     if (!this.#ended) this.#closeFiles();
     return this.#ended;
   }
+}
+
+/** Ends a leg; a peer that does not end its side is not waited for: SSH says nothing over half a connection. */
+function part(socket: Duplex): void {
+  if (socket.destroyed) return;
+  socket.end();
+  setTimeout(() => socket.destroy(), lingerMs).unref();
 }
 
 function coded(error: unknown): SallyportError {

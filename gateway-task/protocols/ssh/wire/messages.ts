@@ -177,6 +177,17 @@ export function exitStatus(channel: number, status: number): Buffer {
     .done();
 }
 
+/** RFC 4254 section 6.9. */
+export function signal(channel: number, name: string): Buffer {
+  return new SshWriter(64)
+    .u8(message.channelRequest)
+    .u32(channel)
+    .string('signal')
+    .bool(false)
+    .string(name)
+    .done();
+}
+
 export function requestFailure(): Buffer {
   return Buffer.from([message.requestFailure]);
 }

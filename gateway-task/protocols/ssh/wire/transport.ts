@@ -18,6 +18,10 @@ const maxExchanges = 20;
 const exchangesMs = 60_000;
 /** A peer that sends what is unknown, and reads no answer, is let go. */
 const maxUnreadBytes = 1024 * 1024;
+/** What may wait for the end of a key exchange: the windows of many channels. */
+const maxQueuedBytes = 64 * 1024 * 1024;
+/** What a message costs while it waits, besides its bytes. */
+const queuedOverhead = 128;
 /** What a peer may send ahead before it is asked for: authentication goes step by step. */
 const maxInbox = 64;
 
@@ -46,8 +50,10 @@ export type Side =
  * strict key exchange are ssh2's; when new keys are due, how long that may take, and what becomes of messages
  * that nobody knows is decided here.
  *
- * It is a sink for the gate: a write is one message. While keys are exchanged, and while the socket is full, a
- * write says so, and `drain` comes when it is over.
+ * It is a sink for the gate: a write is one message. While the socket is full a write says so, and `drain` comes
+ * when it is over. While keys are exchanged, what is written waits here, and nobody is held up for it: an exchange
+ * on one leg must not stop the other leg from being read, or two at once would wait for each other. It is not
+ * much, as the peer grants no windows meanwhile.
  */
 export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   /** Takes each payload from authentication on; what it keeps, it may keep. Unset: {@link receive} has them. */
@@ -62,6 +68,8 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   #failure: SallyportError | undefined;
   #ready = false;
   #blocked = false;
+  /** A write has said no, and nobody has been told since that it is over. */
+  #owesDrain = false;
   #bytes = 0;
   /** Waits for the end of a key exchange. */
   #queuedBytes = 0;
@@ -107,7 +115,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   }
 
   get writableLength(): number {
-    return this.#socket.writableLength + this.#queuedBytes;
+    return this.#socket.writableLength;
   }
 
   /** Sends one payload. */
@@ -115,13 +123,19 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     if (this.#failure) return true;
     const { write } = this.#protocol._packetRW;
     const exchanging = this.#protocol._kexinit !== undefined;
-    if (exchanging) this.#queuedBytes += payload.length;
+    if (exchanging) this.#queuedBytes += payload.length + queuedOverhead;
+    if (this.#queuedBytes > maxQueuedBytes) {
+      this.#fail(new SallyportError('tooMany', 'too much waits for new keys'));
+      return true;
+    }
     const packet = write.alloc(payload.length);
     // While keys are exchanged what waits is the payload alone.
     packet.set(payload, exchanging ? 0 : write.allocStart);
     sendPacket(this.#protocol, write.finalize(packet));
     if (this.#bytes >= rekeyBytes) this.rekey();
-    return !this.#blocked && this.#protocol._kexinit === undefined;
+    const free = !this.#blocked && this.#protocol._kexinit === undefined;
+    if (!free) this.#owesDrain = true;
+    return free;
   }
 
   cork(): void {
@@ -194,7 +208,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   close(): void {
     this.#failure ??= new SallyportError('protocolViolation', 'the connection was closed');
     clearInterval(this.#rekeyTimer);
-    clearTimeout(this.#exchangeTimer);
+    clearInterval(this.#exchangeTimer);
     this.#socket.off('data', this.#onData);
     this.#wake?.();
   }
@@ -248,7 +262,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
 
   readonly #onDrain = (): void => {
     this.#blocked = false;
-    if (this.#protocol._kexinit === undefined) this.emit('drain');
+    this.#drained();
   };
 
   /** Transport messages go to ssh2, as far as they concern it; the others up. */
@@ -293,14 +307,15 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   }
 
   #limitExchange(): void {
-    this.#exchangeTimer ??= setTimeout(
-      () => this.#fail(new SallyportError('timeout', 'the key exchange took too long')),
-      exchangeMs,
-    ).unref();
+    this.#exchangeTimer ??= setInterval(() => {
+      // A socket that is not read, since the other leg is full, is not late.
+      if (this.#socket.isPaused()) return;
+      this.#fail(new SallyportError('timeout', 'the key exchange took too long'));
+    }, exchangeMs).unref();
   }
 
   #exchanged(): void {
-    clearTimeout(this.#exchangeTimer);
+    clearInterval(this.#exchangeTimer);
     this.#exchangeTimer = undefined;
     this.#bytes = 0;
     this.#queuedBytes = 0;
@@ -310,7 +325,13 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
       this.#wake?.();
       return;
     }
-    if (!this.#blocked) this.emit('drain');
+    this.#drained();
+  }
+
+  #drained(): void {
+    if (!this.#owesDrain || this.#blocked || this.#protocol._kexinit !== undefined) return;
+    this.#owesDrain = false;
+    this.emit('drain');
   }
 
   /** ssh2 says which signatures it takes itself; ours are others, and are told in {@link Transport}. */
@@ -327,7 +348,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     if (this.#failure) return;
     this.#failure = reason;
     clearInterval(this.#rekeyTimer);
-    clearTimeout(this.#exchangeTimer);
+    clearInterval(this.#exchangeTimer);
     this.#socket.off('data', this.#onData);
     this.#wake?.();
     this.onFailure?.(reason);

@@ -151,6 +151,7 @@ export class Gate {
   /** What is known later of a command that was forwarded: `record` is its command record's number. */
   complete(record: number, facts: object): void {
     this.#recorder.command(JSON.stringify({ of: record, ...facts }), true);
+    this.#relieve();
   }
 
   /**
@@ -168,11 +169,13 @@ export class Gate {
   /** Records bytes of the client that go no further. */
   drop(bytes: Buffer, channel = 0): void {
     this.#recorder.clientBytes(bytes, channel);
+    this.#relieve();
   }
 
   /** Records a fact about the session: see the record types of lib/evidence/record.ts. */
   note(type: 'notice' | 'resize' | 'file', facts: object): void {
     this.#recorder.note(type, JSON.stringify(facts));
+    this.#relieve();
   }
 
   /** Sends the target bytes of the gateway's own making, in their place among the client's. */
@@ -196,7 +199,7 @@ export class Gate {
       this.#clientBlocked = true;
       this.#legs!.holdTarget(true);
     }
-    if (this.#recorder.pressure) this.#forwarder!.waitForRelief();
+    this.#relieve();
   }
 
   /**
@@ -222,6 +225,11 @@ export class Gate {
   /** Calls back when all that was recorded so far is durable; where it is not to be had the session ends. */
   whenDurable(then: () => void): void {
     this.#recorder.whenDurable(failure => (failure ? this.#legs!.fail(failure) : then()));
+  }
+
+  /** What is recorded without being forwarded fills the spool as well. */
+  #relieve(): void {
+    if (this.#recorder.pressure) this.#forwarder!.waitForRelief();
   }
 
   readonly #onClientDrain = (): void => {

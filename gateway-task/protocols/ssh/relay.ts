@@ -23,20 +23,20 @@ const maxAnswerBytes = 1024 * 1024;
 
 /** Stops reading from a leg while too much that was said to it waits. */
 class UnreadAnswers {
-  readonly #transport: Transport;
+  readonly #socket: Duplex;
   readonly #hold: Hold;
   #held = false;
 
-  constructor(transport: Transport, hold: Hold) {
-    this.#transport = transport;
+  constructor(socket: Duplex, hold: Hold) {
+    this.#socket = socket;
     this.#hold = hold;
   }
 
   check(): void {
-    if (this.#held || this.#transport.writableLength < maxAnswerBytes) return;
+    if (this.#held || this.#socket.writableLength < maxAnswerBytes) return;
     this.#held = true;
     this.#hold.set(true);
-    this.#transport.once('drain', () => {
+    this.#socket.once('drain', () => {
       this.#held = false;
       this.#hold.set(false);
     });
@@ -85,8 +85,8 @@ export class SshRelay implements Relay {
     this.#targetMessages = new TargetMessages(this.#layer, data);
     this.#clientHold = new Hold(this.#client);
     this.#targetHold = new Hold(leg.socket);
-    this.#clientAnswers = new UnreadAnswers(transport, this.#clientHold);
-    this.#targetAnswers = new UnreadAnswers(leg.transport, this.#targetHold);
+    this.#clientAnswers = new UnreadAnswers(this.#client, this.#clientHold);
+    this.#targetAnswers = new UnreadAnswers(leg.socket, this.#targetHold);
     this.#layer.channels.onRemoved = channel => {
       this.#interpreters.keyboards.get(channel)?.end();
       this.#interpreters.keyboards.delete(channel);

@@ -133,9 +133,8 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     packet.set(payload, exchanging ? 0 : write.allocStart);
     sendPacket(this.#protocol, write.finalize(packet));
     if (this.#bytes >= rekeyBytes) this.rekey();
-    const free = !this.#blocked && this.#protocol._kexinit === undefined;
-    if (!free) this.#owesDrain = true;
-    return free;
+    if (this.#blocked) this.#owesDrain = true;
+    return !this.#blocked;
   }
 
   cork(): void {
@@ -262,7 +261,9 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
 
   readonly #onDrain = (): void => {
     this.#blocked = false;
-    this.#drained();
+    if (!this.#owesDrain) return;
+    this.#owesDrain = false;
+    this.emit('drain');
   };
 
   /** Transport messages go to ssh2, as far as they concern it; the others up. */
@@ -323,15 +324,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
       this.#ready = true;
       if (this.#server) this.write(extInfo(signatureAlgorithms));
       this.#wake?.();
-      return;
     }
-    this.#drained();
-  }
-
-  #drained(): void {
-    if (!this.#owesDrain || this.#blocked || this.#protocol._kexinit !== undefined) return;
-    this.#owesDrain = false;
-    this.emit('drain');
   }
 
   /** ssh2 says which signatures it takes itself; ours are others, and are told in {@link Transport}. */

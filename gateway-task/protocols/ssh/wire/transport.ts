@@ -15,6 +15,8 @@ const rekeyMs = 60 * 60 * 1_000;
 const exchangeMs = 30_000;
 /** A peer that asks for new keys without end makes work without end: so many in so long. */
 const maxExchanges = 20;
+/** After so many bytes nobody has asked too early. */
+const earnedBytes = 256 * 1024;
 const exchangesMs = 60_000;
 /** A peer that sends what is unknown, and reads no answer, is let go. */
 const maxUnreadBytes = 1024 * 1024;
@@ -299,6 +301,11 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   }
 
   #peerExchangeBegins(): void {
+    // A client that is told to (RekeyLimit) asks after so much data; that costs it more than it costs us.
+    if (this.#bytes >= earnedBytes) {
+      this.#limitExchange();
+      return;
+    }
     const now = Date.now();
     this.#exchanges = [...this.#exchanges.filter(at => now - at < exchangesMs), now];
     if (this.#exchanges.length > maxExchanges) {

@@ -1,7 +1,6 @@
 import type { CommandFacts } from '#lib/command.ts';
 import { Findings } from '#lib/ssh/shell/findings.ts';
-import { partsOf } from '#lib/ssh/shell/parts.ts';
-import { readShell, type SimpleCommand, UnreadShell } from '#lib/ssh/shell/reader.ts';
+import type { SimpleCommand } from '#lib/ssh/shell/reader.ts';
 import { readTransfer, type TransferLine, transferReads } from '#lib/ssh/shell/transfer-line.ts';
 
 /** What a command line, as an exec request of SSH has it, would do; and what it transfers, if it is for that. */
@@ -66,17 +65,7 @@ function readInto(findings: Findings, line: Uint8Array): TransferLine {
     findings.hide(text === undefined ? 'it is not UTF-8' : 'it has a NUL');
     return {};
   }
-  let commands: SimpleCommand[];
-  try {
-    commands = readShell(text);
-  } catch (error) {
-    if (!(error instanceof UnreadShell)) throw error;
-    findings.hide(error.message);
-    for (const command of partsOf(text)) findings.command(command);
-    return {};
-  }
-  const transfer = soleTransfer(commands);
-  for (const command of commands) findings.command(command);
+  const transfer = soleTransfer(findings.text(text));
   const reads = transferReads(transfer);
   if (reads !== undefined) {
     // These run what they are told to as clients; as servers they do what is read here.

@@ -1,4 +1,5 @@
 import { effectOfRunner, innerOf, isHarmlessAssignment } from '#lib/ssh/shell/look-through.ts';
+import { partsOf } from '#lib/ssh/shell/parts.ts';
 import { type Effect, effectOf, programOf } from '#lib/ssh/shell/programs.ts';
 import { readShell, type SimpleCommand, UnreadShell } from '#lib/ssh/shell/reader.ts';
 import { showCommand, type Word } from '#lib/ssh/shell/word.ts';
@@ -9,6 +10,8 @@ export const maxObjects = 500;
 const maxDepth = 10;
 /** Characters of all texts within texts, each read by itself. */
 const maxCharacters = 128 << 10;
+/** Characters of texts that are taken apart without being read; it takes long. */
+const maxApart = 4 << 10;
 
 /** Where nothing is kept, so that nothing is written. */
 const nothing = '/dev/null';
@@ -23,22 +26,32 @@ export class Findings {
   writes = false;
   unknownCode = false;
   #characters = 0;
+  #apart = 0;
   /** Why not all that runs can be told; the first reason. */
   opaque: string | undefined;
 
-  /** All simple commands of a text of the shell. */
-  text(text: string, depth = 0): void {
+  /**
+   * All simple commands of a text of the shell. Of a text that cannot be read, those that can be made out.
+   *
+   * @returns the commands; none of a text that cannot be read
+   */
+  text(text: string, depth = 0): readonly SimpleCommand[] {
     this.#characters += text.length;
     if (depth > maxDepth || this.#characters > maxCharacters) {
       this.hide('it nests too deeply');
-      return;
+      return [];
     }
     try {
-      for (const command of readShell(text)) this.command(command, depth);
+      const commands = readShell(text);
+      for (const command of commands) this.command(command, depth);
+      return commands;
     } catch (error) {
       if (!(error instanceof UnreadShell)) throw error;
       this.hide(error.message);
     }
+    this.#apart += text.length;
+    if (this.#apart <= maxApart) for (const part of partsOf(text)) this.command(part, depth + 1);
+    return [];
   }
 
   command({ assignments, words, redirections }: SimpleCommand, depth = 0): void {

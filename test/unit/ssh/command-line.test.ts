@@ -254,7 +254,17 @@ const throughRunners: readonly Row[] = [
   ["bash -lc 'ls'", '-', ['bash -lc ls', 'ls']],
   ["bash -euo pipefail -c 'ls | wc'", '-', ["bash -euo pipefail -c 'ls | wc'", 'ls', 'wc']],
   ['bash -o posix -c ls', 'O', ['bash -o posix -c ls']],
-  ["sh -c 'rm $1' sh x", 'O', ["sh -c 'rm $1' sh x"]],
+  ["sh -c 'rm $1' sh x", 'O', ['rm $1', "sh -c 'rm $1' sh x"]],
+  [
+    'sudo sh -c \'for i in a; do sh -c "rm x; $y"; done\'',
+    'O',
+    [
+      'sh -c "rm x; $y"',
+      'sh -c \'for i in a; do sh -c "rm x; $y"; done\'',
+      'sudo sh -c \'for i in a; do sh -c "rm x; $y"; done\'',
+    ],
+  ],
+  ["/bin/sh -c 'echo ~web && sleep 0'", '-', ["/bin/sh -c 'echo ~web && sleep 0'", 'echo ~web', 'sleep 0']],
   ['sh -c "$x"', 'O', ['sh -c "$x"']],
   ['sh -c', 'O', ['sh -c']],
   ['sh -c *', 'O', ['sh -c *']],

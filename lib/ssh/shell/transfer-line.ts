@@ -1,4 +1,4 @@
-import { readOptions } from '#lib/ssh/shell/options.ts';
+import { mayBeOption, readOptions } from '#lib/ssh/shell/options.ts';
 import { programOf } from '#lib/ssh/shell/programs.ts';
 import type { Word } from '#lib/ssh/shell/word.ts';
 
@@ -72,13 +72,15 @@ export function readTransfer(words: readonly Word[]): TransferLine {
 }
 
 function scpLine(words: readonly Word[]): TransferLine {
-  const read = readOptions(words, 1, { flags: 'tfrpdvq' });
+  // `scp -f *.log`: whatever the pattern makes, a source opens what it names in its protocol and runs nothing.
+  const pattern = words.findIndex(word => word.pattern && mayBeOption(word.text!));
+  const read = readOptions(pattern === -1 ? words : words.slice(0, pattern), 1, { flags: 'tfrpdvq' });
   if (read === undefined) return none;
   const { names, operands } = read;
   const paths = words.slice(operands).map(transferPath);
   const direction = names.has('t') ? 'to' : 'from';
   if (names.has('t') === names.has('f') || paths.length === 0) return none;
-  if (direction === 'to' && paths.length > 1) return none;
+  if (direction === 'to' && (paths.length > 1 || pattern !== -1)) return none;
   const [recursive, preserve, directory] = [names.has('r'), names.has('p'), names.has('d')];
   return { scpLegacy: { direction, paths, recursive, preserve, directory } };
 }

@@ -504,6 +504,16 @@ describe('lines that transfer files', () => {
         },
       },
     ],
+    [
+      'scp -f *.log',
+      {
+        scpLegacy: {
+          ...{ direction: 'from', recursive: false, preserve: false, directory: false },
+          paths: [{ path: '*.log', expands: true }],
+        },
+      },
+    ],
+    ['scp -t *', {}],
     ['scp -t -f x', {}],
     ['scp -t', {}],
     ['scp -t a b', {}],

@@ -21,6 +21,8 @@ export interface ReadOptions {
   readonly values: readonly { readonly name: string; readonly value: string | undefined }[];
   /** Index of the first word that is no option, in the words that were given. */
   readonly operands: number;
+  /** A `--` stands before it, so that all that follows are operands. */
+  readonly ended: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export function readOptions(
   for (; at < words.length; at += 1) {
     const { text, pattern } = words[at]!;
     if (text === undefined || (pattern && mayBeOption(text))) return undefined;
-    if (text === '--') return { names, values, operands: at + 1 };
+    if (text === '--') return { names, values, operands: at + 1, ended: true };
     if (other?.test(text)) continue;
     if (!text.startsWith('-') || text === '-') break;
     if (text.startsWith('--')) {
@@ -69,7 +71,7 @@ export function readOptions(
       break;
     }
   }
-  return { names, values, operands: at };
+  return { names, values, operands: at, ended: false };
 }
 
 /** Whether what the shell makes of a pattern may begin with `-`. */
@@ -85,7 +87,7 @@ export function hasOnly(words: readonly Word[], from: number, forms: OptionForms
   for (let at = from; at < words.length; ) {
     const read = readOptions(words, at, forms);
     if (read === undefined) return false;
-    if (words[read.operands - 1]?.text === '--' && read.operands > at) return true;
+    if (read.ended) return true;
     at = read.operands + 1;
   }
   return true;
@@ -97,7 +99,7 @@ export function operandsOf(words: readonly Word[], from: number, forms: OptionFo
   for (let at = from; at < words.length; ) {
     const read = readOptions(words, at, forms);
     if (read === undefined) return words.slice(from);
-    if (words[read.operands - 1]?.text === '--' && read.operands > at) {
+    if (read.ended) {
       return [...operands, ...words.slice(read.operands)];
     }
     operands.push(...words.slice(read.operands, read.operands + 1));

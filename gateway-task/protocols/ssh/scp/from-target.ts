@@ -27,7 +27,7 @@ export class ScpFromTarget extends ScpStream {
 
   protected walkServer(bytes: Buffer): number {
     let offset = 0;
-    while (offset < bytes.length && this.#awaited === undefined) {
+    while (offset < bytes.length && !this.over && this.#awaited === undefined) {
       const part = this.#source.read(bytes.subarray(offset));
       offset += part.used;
       if (part.kind === 'line') {
@@ -40,12 +40,12 @@ export class ScpFromTarget extends ScpStream {
         this.port.toClient(part.bytes);
       }
     }
-    return offset;
+    return this.over ? bytes.length : offset;
   }
 
   protected walkClient(bytes: Buffer): number {
     let offset = 0;
-    while (offset < bytes.length && this.#awaited !== undefined) {
+    while (offset < bytes.length && !this.over && this.#awaited !== undefined) {
       const reply = this.#replies.read(bytes.subarray(offset));
       if (reply === undefined) return bytes.length;
       offset += reply.used;
@@ -53,7 +53,9 @@ export class ScpFromTarget extends ScpStream {
       this.#awaited = undefined;
       this.#heard(awaited, reply.code, reply.bytes);
     }
-    return offset;
+    if (!this.over) return offset;
+    if (offset < bytes.length) this.port.dropped(bytes.subarray(offset));
+    return bytes.length;
   }
 
   protected clientRest(): Buffer {
@@ -66,7 +68,7 @@ export class ScpFromTarget extends ScpStream {
       const admitted = this.decide(record, line);
       if (admitted === undefined) {
         this.port.swallowed(line.length);
-        this.port.ask(skip);
+        if (!this.over) this.port.ask(skip);
         return;
       }
       this.#awaited = { kind: 'entry', entry: record, admitted };

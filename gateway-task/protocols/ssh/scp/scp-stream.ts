@@ -48,7 +48,8 @@ export abstract class ScpStream implements FileStream {
   readonly #client = new Waiting(bytes => this.walkClient(bytes));
   readonly #server = new Waiting(bytes => this.walkServer(bytes));
   #clientEnded: 'no' | 'waits' | 'yes' = 'no';
-  #over = false;
+  /** The channel is closed: whatever comes goes nowhere. */
+  protected over = false;
 
   constructor(port: FilePort, command: ScpLegacy) {
     this.port = port;
@@ -59,7 +60,7 @@ export abstract class ScpStream implements FileStream {
   /** Reads what it is the client's turn to say. @returns how many bytes that was */
   protected abstract walkClient(bytes: Buffer): number;
   protected abstract walkServer(bytes: Buffer): number;
-  /** What has come of something of the client that is not whole. */
+  /** What has come of something of the client that is not whole. Nothing keeps it then. */
   protected abstract clientRest(): Buffer;
 
   fromClient(chunk: Buffer): void {
@@ -77,12 +78,12 @@ export abstract class ScpStream implements FileStream {
   }
 
   serverEnd(): void {
-    if (!this.#over) {
+    if (!this.over) {
       for (const bytes of [this.clientRest(), this.#client.rest()]) {
         if (bytes.length > 0) this.port.dropped(bytes);
       }
     }
-    this.#over = true;
+    this.over = true;
     this.finishFile('the transfer ended early');
   }
 
@@ -148,21 +149,21 @@ export abstract class ScpStream implements FileStream {
 
   /** Does something, and then what it has become each side's turn to do. */
   #guard(act: () => void): void {
-    if (this.#over) return;
+    if (this.over) return;
     try {
       act();
       for (let more = true; more; ) {
         const server = this.#server.run();
         more = this.#client.run() || server;
       }
-      if (this.#clientEnded !== 'waits' || !this.#client.isEmpty) return;
+      if (this.over || this.#clientEnded !== 'waits' || !this.#client.isEmpty) return;
       this.#clientEnded = 'yes';
       const rest = this.clientRest();
       if (rest.length > 0) this.port.dropped(rest);
       this.port.clientDone();
     } catch (fault) {
       if (!(fault instanceof SshDataFault)) throw fault;
-      this.#over = true;
+      this.serverEnd();
       this.port.fail(new SallyportError('protocolViolation', `not the protocol of scp: ${fault.message}`));
     }
   }

@@ -29,7 +29,7 @@ export class ScpToTarget extends ScpStream {
 
   protected walkClient(bytes: Buffer): number {
     let offset = 0;
-    while (offset < bytes.length && this.#awaited === undefined) {
+    while (offset < bytes.length && !this.over && this.#awaited === undefined) {
       if (this.#leaving && !this.#source.inFile) {
         this.port.dropped(bytes.subarray(offset));
         return bytes.length;
@@ -46,12 +46,14 @@ export class ScpToTarget extends ScpStream {
         this.port.toTarget(part.bytes);
       }
     }
-    return offset;
+    if (!this.over) return offset;
+    if (offset < bytes.length) this.port.dropped(bytes.subarray(offset));
+    return bytes.length;
   }
 
   protected walkServer(bytes: Buffer): number {
     let offset = 0;
-    while (offset < bytes.length) {
+    while (offset < bytes.length && !this.over) {
       const reply = this.#replies.read(bytes.subarray(offset));
       if (reply === undefined) return bytes.length;
       offset += reply.used;
@@ -66,7 +68,7 @@ export class ScpToTarget extends ScpStream {
         this.#heard(awaited, reply.code);
       }
     }
-    return offset;
+    return this.over ? bytes.length : offset;
   }
 
   protected clientRest(): Buffer {

@@ -1,6 +1,7 @@
 import { SshDataFault } from '#lib/ssh/data-types.ts';
 import { Gather } from '../sftp/wire/gather.ts';
 
+const nothing = Buffer.alloc(0);
 /** A client that keeps to its window stays below. */
 const maxHeldBytes = 8 * 1024 * 1024;
 
@@ -8,6 +9,7 @@ const maxHeldBytes = 8 * 1024 * 1024;
 export class Waiting {
   readonly #walk: (bytes: Buffer) => number;
   readonly #held = new Gather();
+  #runs = false;
 
   /** @param walk reads from the start of the bytes and says how many had their turn */
   constructor(walk: (bytes: Buffer) => number) {
@@ -29,12 +31,19 @@ export class Waiting {
   /** @returns whether something had its turn */
   run(): boolean {
     if (this.isEmpty) return false;
-    const used = this.#walk(this.#held.peek());
-    this.#held.consume(used);
+    this.#runs = true;
+    let used = this.#held.length;
+    try {
+      used = this.#walk(this.#held.peek());
+    } finally {
+      this.#held.consume(used);
+      this.#runs = false;
+    }
     return used > 0;
   }
 
+  /** What waits for its turn, which does not come any more. */
   rest(): Buffer {
-    return this.#held.take();
+    return this.#runs ? nothing : this.#held.take();
   }
 }

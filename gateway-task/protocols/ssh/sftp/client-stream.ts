@@ -37,6 +37,7 @@ export class ClientStream {
   /** The packet that waits, and what came since. */
   readonly #held = new Gather();
   #waits = false;
+  #resumes = false;
   #ended = false;
 
   constructor(port: FilePort, exchange: Exchange, requests: ClientRequests, maxHeldBytes: number) {
@@ -92,15 +93,17 @@ export class ClientStream {
 
   /** The server has said something: what waits is tried again. Throws SshDataFault. */
   resume(): void {
-    if (!this.#waits) return;
+    if (!this.#waits || this.#exchange.over) return;
     this.#waits = false;
+    this.#resumes = true;
     let turned = this.#held.length;
     try {
       turned = this.#walk(this.#held.peek());
     } finally {
       this.#held.consume(turned);
+      this.#resumes = false;
     }
-    if (this.#ended) this.#finish();
+    if (this.#ended && !this.#exchange.over) this.#finish();
   }
 
   end(): void {
@@ -110,7 +113,8 @@ export class ClientStream {
 
   /** Nothing goes anywhere any more: what is here is dropped. */
   abandon(): void {
-    this.#drop(this.#held.take());
+    // What is having its turn is dropped where it is read.
+    if (!this.#resumes) this.#drop(this.#held.take());
     this.#drop(this.#partial.take());
   }
 
@@ -127,7 +131,7 @@ export class ClientStream {
     let start = 0;
     let offset = 0;
     try {
-      while (offset < bytes.length) {
+      while (offset < bytes.length && !this.#exchange.over) {
         if (this.#body) {
           const dropped = this.#body.file === undefined;
           if (dropped) this.#carry(bytes, start, offset);
@@ -178,6 +182,10 @@ export class ClientStream {
         this.#drop(bytes.subarray(offset));
       }
       throw fault;
+    }
+    if (this.#exchange.over) {
+      this.#drop(bytes.subarray(start));
+      return bytes.length;
     }
     this.#carry(bytes, start, offset);
     return offset;

@@ -49,6 +49,8 @@ export class Exchange {
   #replies: Buffer[] = [];
   #openings = 0;
   #moving = 0;
+  /** The channel is closed: whatever comes goes nowhere. */
+  over = false;
   /** The server is in the middle of a packet. */
   midPacket = false;
   /** What the gateway has asked and was not told yet. */
@@ -145,11 +147,12 @@ export class Exchange {
     if (this.#replies.length === 0) return;
     const replies = this.#replies;
     this.#replies = [];
-    for (const bytes of replies) this.#port.answer(bytes);
+    for (const bytes of replies) if (!this.over) this.#port.answer(bytes);
   }
 
-  /** Writes down what is still open. */
+  /** Writes down what is still open. Repeating it does nothing. */
   finish(): void {
+    this.over = true;
     for (const file of this.#files.values()) this.#writeDown(file);
     for (const pending of this.#pending.values()) {
       if (pending.kind === 'close') this.#writeDown(pending.file);

@@ -38,7 +38,8 @@ export interface FileRecord {
 /**
  * What a file protocol in a channel needs of the gateway. Every byte of either side passes exactly one of its
  * methods, in the order it came. Buffers are borrowed: a method that keeps one past its return must know that
- * the caller's chunk lives as long. No method may call back into the stream before it has returned.
+ * the caller's chunk lives as long. A method may end the stream (`serverEnd`) before it returns, as `answer` does
+ * where there is no room for more answers; nothing else may be called back.
  *
  * Client bytes go to {@link toTarget}, {@link perform} or {@link dropped}; server bytes go to {@link toClient}
  * or {@link swallowed}. {@link ask} and {@link answer} add bytes that neither side has sent.
@@ -71,7 +72,7 @@ export interface FilePort {
   refused(reason: SallyportError): void;
   /** The client has sent its last byte, and all that came before has gone where it goes. */
   clientDone(): void;
-  /** The channel must be closed. Nothing passes any more. */
+  /** The channel must be closed. Nothing passes any more, and what was open has been written down. */
   fail(reason: SallyportError): void;
 }
 

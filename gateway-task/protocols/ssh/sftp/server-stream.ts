@@ -69,7 +69,7 @@ export class ServerStream {
     let start = 0;
     let offset = 0;
     try {
-      while (offset < bytes.length) {
+      while (offset < bytes.length && !this.#exchange.over) {
         if (this.#body) {
           offset = this.#pass(this.#body, bytes, offset);
         } else {
@@ -98,7 +98,7 @@ export class ServerStream {
       if (fault instanceof SshDataFault) this.#carry(bytes, start, offset);
       throw fault;
     }
-    this.#carry(bytes, start, offset);
+    if (!this.#exchange.over) this.#carry(bytes, start, offset);
   }
 
   /** How many bytes of the packet at `at` must be there to know what to do with it. */

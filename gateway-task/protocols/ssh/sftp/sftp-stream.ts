@@ -33,7 +33,6 @@ export class SftpStream implements FileStream {
   readonly #exchange: Exchange;
   readonly #client: ClientStream;
   readonly #server: ServerStream;
-  #over = false;
 
   constructor(port: FilePort, options: SftpOptions = {}) {
     const { now = () => performance.now(), rememberMs = 1_000 } = options;
@@ -47,7 +46,7 @@ export class SftpStream implements FileStream {
   }
 
   fromClient(chunk: Buffer): void {
-    if (this.#over) return;
+    if (this.#exchange.over) return;
     try {
       this.#client.take(chunk);
     } catch (fault) {
@@ -56,7 +55,7 @@ export class SftpStream implements FileStream {
   }
 
   fromServer(chunk: Buffer): void {
-    if (this.#over) return;
+    if (this.#exchange.over) return;
     try {
       this.#server.take(chunk);
     } catch (fault) {
@@ -65,19 +64,17 @@ export class SftpStream implements FileStream {
   }
 
   clientEnd(): void {
-    if (!this.#over) this.#client.end();
+    if (!this.#exchange.over) this.#client.end();
   }
 
   serverEnd(): void {
-    this.#over = true;
     this.#client.abandon();
     this.#exchange.finish();
   }
 
   #fail(fault: unknown, whose: string): void {
     if (!(fault instanceof SshDataFault)) throw fault;
-    this.#over = true;
-    this.#client.abandon();
+    this.serverEnd();
     this.#port.fail(
       new SallyportError('protocolViolation', `${whose} sent what is no SFTP: ${fault.message}`),
     );

@@ -267,6 +267,31 @@ describe('a target that sends files', () => {
   });
 });
 
+test('a channel that ends because an answer finds no room does nothing more', () => {
+  const refuses = () => true;
+  const there = start('scp -d -t /srv', { refuses });
+  const here = start('scp -f /srv/*', { refuses });
+  for (const { rig, stream } of [there, here]) {
+    rig.answers = 0;
+    rig.full = () => stream.serverEnd();
+  }
+
+  say(there.stream, [
+    ['<', '\0'],
+    ['>', 'C0644 5 a\nC0644 5 b\n'],
+    ['>', 'C0644 5 c\n'],
+  ]);
+  say(here.stream, [
+    ['>', '\0'],
+    ['<', 'C0644 5 a\nC0644 5 b\n'],
+  ]);
+
+  expect(there.rig.dropOut().toString()).toBe('C0644 5 a\nC0644 5 b\n');
+  expect(there.rig.of('admit')).toHaveLength(1);
+  expect(here.rig.sent().toString()).toBe('\0');
+  expect(here.rig.of('admit')).toHaveLength(1);
+});
+
 describe('however it is cut', () => {
   const run = (words: string, lines: readonly Line[], size?: number) => {
     const { rig, stream } = start(words, { refuses: (_, object) => object.includes('lost') });

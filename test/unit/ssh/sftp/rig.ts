@@ -31,6 +31,9 @@ export class Rig implements FilePort {
   /** Only what the client sent and the target got. */
   readonly #carried: Buffer[] = [];
   swallowedBytes = 0;
+  /** How many answers there is room for, and what becomes of the next one. */
+  answers = Number.POSITIVE_INFINITY;
+  full: () => void = () => {};
 
   constructor({ pathsMatter = true, refuses = () => false }: RigOptions = {}) {
     this.pathsMatter = pathsMatter;
@@ -74,7 +77,9 @@ export class Rig implements FilePort {
   }
 
   answer(bytes: Buffer): void {
-    this.#toClient.push(Buffer.from(bytes));
+    if (this.answers === 0) this.full();
+    else this.#toClient.push(Buffer.from(bytes));
+    this.answers -= 1;
   }
 
   swallowed(bytes: number): void {

@@ -726,6 +726,32 @@ describe('bounds', () => {
     expect(rig.dropOut()).toEqual(Buffer.concat([request.remove(1, 'x'), request.remove(2, 'y')]));
   });
 
+  test.each([
+    ['at once', false],
+    ['behind a question', true],
+  ])('a channel that ends because an answer finds no room, %s, does nothing more', (_, waits) => {
+    const server = new ModelServer();
+    const { rig, stream } = channel({ refuses: action => action === 'sftp:remove' }, server);
+    const requests = [
+      ...(waits ? [request.stat(1, '/x')] : [request.limits(1)]),
+      request.remove(2, '/a'),
+      request.remove(3, '/b'),
+      request.mkdir(4, '/c'),
+    ];
+    rig.answers = 1;
+    rig.full = () => stream.serverEnd();
+
+    stream.fromClient(Buffer.concat(requests));
+    converse(rig, stream, server);
+    stream.fromClient(request.mkdir(5, '/d'));
+    stream.clientEnd();
+    stream.serverEnd();
+
+    expect(rig.of('perform').map(({ operation }) => operation)).toEqual([waits ? 'stat' : 'limits']);
+    expect(rig.dropOut()).toEqual(Buffer.concat(requests.slice(1)));
+    expect(rig.of('clientDone')).toHaveLength(0);
+  });
+
   test('the client that ends within a packet', () => {
     const { rig, stream } = channel();
 

@@ -4,12 +4,14 @@ import { defaultReadyFile } from '#cli/connection.ts';
 import type { ExplainOptions } from '#cli/explain/ask.ts';
 import { type Io, processIo } from '#cli/io.ts';
 
-/** `sallyport explain STATEMENT --as PERSON --target NAME`: exit code 1 when it would be refused. */
+/** `sallyport explain TEXT --as PERSON --target NAME`: exit code 1 when it would be refused. */
 export function explainCommand(io: Io = processIo): Command {
   return new Command('explain')
-    .description('print what policy decides about a statement, and why, without running anything')
+    .description(
+      'print what policy decides about a statement or a command line, and why, without running anything',
+    )
     .argument('<statement>', 'the text, or - to read it from standard input')
-    .requiredOption('--target <name>', 'the target, or target/database')
+    .requiredOption('--target <name>', 'the target, or target/database, target/login')
     .option('--as <name>', 'a person of the ready file: dev, dba, …')
     .option('--principal <file>', 'a JSON file with issuer, subject, name, kind, groups, expiresAt')
     .option('--groups <names>', 'somebody in these groups, separated by commas')
@@ -34,6 +36,7 @@ export function explainCommand(io: Io = processIo): Command {
       `
 Examples:
   sallyport explain --as dev --target shop "DELETE FROM orders"
+  sallyport explain --as dev --target web-1 "systemctl restart nginx"
   sallyport explain --groups dbas --target shop --at 2026-01-31T03:00Z "VACUUM orders"
   sallyport explain --groups agents --kind agent --target shop --json - < query.sql
 

@@ -2,6 +2,7 @@ import { type Report, withPolicies } from '#cli/explain/report.ts';
 import { readWho, type WhoOptions } from '#cli/explain/who.ts';
 import type { Io } from '#cli/io.ts';
 import { UsageError } from '#cli/usage-error.ts';
+import type { CommandFacts } from '#lib/command.ts';
 import { loadConfig } from '#lib/policy/config/load.ts';
 import { formatMistake } from '#lib/policy/config/mistake.ts';
 import { placesOf } from '#lib/policy/config/targets.ts';
@@ -11,6 +12,7 @@ import type { Snapshot } from '#lib/policy/snapshot.ts';
 import { SqlReader } from '#lib/sql/cache.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
 import { loadGrammar, majors } from '#lib/sql/grammar.ts';
+import { readCommandLine } from '#lib/ssh/shell/command-line.ts';
 
 export interface ExplainOptions extends WhoOptions {
   readonly target: string;
@@ -33,13 +35,13 @@ export async function ask(text: string, options: ExplainOptions, io: Io): Promis
   const { target, place } = findTarget(snapshot, options.target);
   const now = options.at === undefined ? Date.now() : Date.parse(options.at);
   if (Number.isNaN(now)) throw new UsageError(`--at ${options.at} is not a time: write 2026-01-31T09:00Z.`);
-  const sql = await readSql(text, options);
+  const { facts, unread } = await readText(target.protocol, text, options);
 
   const reason = options.grantReason;
   const input: DecisionInput = {
     principal,
     target,
-    command: sql.command,
+    command: facts,
     context: {
       place,
       sourceAddress: options.address,
@@ -54,10 +56,24 @@ export async function ask(text: string, options: ExplainOptions, io: Io): Promis
     place,
     text,
     connect: engine.decide({ ...input, command: undefined }),
-    facts: sql.command,
-    unread: sql.unread,
+    facts,
+    unread,
     ...withPolicies(engine.explain(input), snapshot.policies),
   };
+}
+
+/** Reads a text as the protocol of its target does. */
+async function readText(
+  protocol: string,
+  text: string,
+  options: ExplainOptions,
+): Promise<{ readonly facts: CommandFacts; readonly unread: string | undefined }> {
+  if (protocol === 'ssh') {
+    const { facts, unreadable } = readCommandLine(Buffer.from(text));
+    return { facts, unread: unreadable };
+  }
+  const { command, unread } = await readSql(text, options);
+  return { facts: command, unread };
 }
 
 async function readSql(text: string, options: ExplainOptions): Promise<SqlFacts> {

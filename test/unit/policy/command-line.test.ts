@@ -178,7 +178,7 @@ describe('check-config', () => {
 
     expect(exitCode).toBe(0);
     expect(out).toMatch(
-      /holds: \d+ policies, 1 target, 1 group of approvers, 6 classes of masked data\.\nsha256:/,
+      /holds: \d+ policies, 2 targets, 1 group of approvers, 6 classes of masked data\.\nsha256:/,
     );
   });
 

@@ -1,9 +1,11 @@
 import { beforeAll, describe, expect, test } from '@jest/globals';
+import type { CommandFacts } from '#lib/command.ts';
 import type { Principal } from '#lib/identity/principal.ts';
 import { loadConfig } from '#lib/policy/config/load.ts';
 import { PolicyEngine } from '#lib/policy/engine.ts';
 import { SqlReader } from '#lib/sql/cache.ts';
 import { loadGrammar } from '#lib/sql/grammar.ts';
+import { readCommandLine } from '#lib/ssh/shell/command-line.ts';
 import { input, person, sampleFolder } from './fixtures.ts';
 
 const people = {
@@ -193,4 +195,65 @@ test.each<[string, Who[]]>([
   );
 
   expect(may.sort()).toEqual([...permitted].sort());
+});
+
+describe('on the sample host', () => {
+  const host = { name: 'web-1', protocol: 'ssh', tags: {} };
+
+  function verdictOn(who: Who, command: CommandFacts | undefined): string {
+    const { effect, policies } = engine.decide(input({ principal: people[who], command, target: host }));
+    return effect === 'allow' ? 'yes' : policies.join(' ') || 'no policy';
+  }
+
+  const asked = (action: string, object?: string): CommandFacts => ({
+    protocol: 'ssh',
+    verb: action,
+    operations: [{ action, objects: object === undefined ? [] : [object] }],
+    functions: [],
+    risk: { writes: true, ddl: false, noWhere: false, statements: 1, opaque: false, unknownCode: true },
+  });
+
+  test.each<[Who, string, string]>([
+    ['dev', 'id', 'yes'],
+    ['dev', 'systemctl restart nginx', 'yes'],
+    ['dev', 'echo $(id)', 'nothing-opaque'],
+    ['dba', 'echo $(id)', 'yes'],
+    ['agent', 'cat /var/log/syslog', 'yes'],
+    ['agent', 'ls -l / | head', 'yes'],
+    ['agent', 'rm -rf /tmp/x', 'agents-run-nothing-else'],
+    ['agent', 'cat /etc/hosts > /tmp/x', 'agents-run-nothing-else'],
+    ['agent', 'unheard-of', 'agents-run-nothing-else'],
+    ['agent of a dba', 'echo $(id)', 'agents-run-nothing-else'],
+    ['agent of a dba', 'systemctl restart nginx', 'agents-run-nothing-else'],
+    ['approver', 'id', 'no policy'],
+    ['nobody', 'id', 'no policy'],
+  ])('%s runs %s: %s', (who, line, expected) => {
+    expect(verdictOn(who, readCommandLine(Buffer.from(line)).facts)).toBe(expected);
+  });
+
+  test.each<[Who, string, string | undefined, string]>([
+    ['dev', 'ssh:shell', undefined, 'yes'],
+    ['agent', 'ssh:shell', undefined, 'agents-run-nothing-else'],
+    ['agent of a dba', 'ssh:forward', 'db:5432', 'agents-run-nothing-else'],
+    ['dev', 'ssh:subsystem', 'sftp', 'yes'],
+    ['dev', 'sftp:read', '/etc/hosts', 'yes'],
+    ['dev', 'sftp:write', '/tmp/x', 'yes'],
+    ['dev', 'sftp:write', '/etc/x', 'no policy'],
+    ['dev', 'ssh:forward', 'shop:5432', 'yes'],
+    ['dev', 'ssh:forward', '10.0.0.1:22', 'no policy'],
+    ['dev', 'ssh:listen', 'localhost:8080', 'no policy'],
+    ['dba', 'ssh:agent', undefined, 'no-agent-forwarding'],
+    ['agent', 'sftp:read', '/etc/hosts', 'yes'],
+    ['agent', 'sftp:read', '/home/web/.ssh/id_ed25519', 'no policy'],
+    ['agent', 'sftp:write', '/tmp/x', 'agents-read-only'],
+    ['agent of a dba', 'sftp:remove', '/tmp/x', 'agents-read-only'],
+  ])('%s asks for %s of %s: %s', (who, action, object, expected) => {
+    expect(verdictOn(who, asked(action, object))).toBe(expected);
+  });
+
+  test('who may sign in', () => {
+    const may = everybody.filter(who => verdictOn(who, undefined) === 'yes');
+
+    expect(may).toEqual(['dev', 'dba', 'agent', 'agent of a dba', 'agent with a developer’s groups only']);
+  });
 });

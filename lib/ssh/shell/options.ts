@@ -4,7 +4,7 @@ import type { Word } from '#lib/ssh/shell/word.ts';
 export interface OptionForms {
   /** Letters of options without a value. */
   readonly flags?: string;
-  /** Letters of options with a value, in the same word or the next. */
+  /** Letters of options that need a value, in the same word or the next. */
   readonly values?: string;
   /** Long options without a value, in full: abbreviations are not known. */
   readonly long?: readonly string[];

@@ -70,9 +70,11 @@ const ssForms: OptionForms = { flags: 'hHOnraloempiTsEtuwx046' };
 const netstatForms: OptionForms = { flags: 'rigsMvWneopalCFtuwx46' };
 const journalForms: OptionForms = {
   flags: 'kxeafrqmb',
-  values: 'unopgtSU',
+  values: 'uopgtSU',
   long: ['no-pager', 'no-full', 'dmesg', 'reverse', 'utc', 'quiet', 'all', 'no-hostname'],
-  longValues: ['unit', 'lines', 'output', 'priority', 'grep', 'since', 'until', 'identifier'],
+  longValues: ['unit', 'output', 'priority', 'grep', 'since', 'until', 'identifier'],
+  // The number is optional: a word after -n that is none is not its value.
+  other: /^(-n\d*|--lines(=\d+)?)$/,
 };
 
 const readsIf = (condition: boolean, otherwise: Effect): Effect => (condition ? 'reads' : otherwise);

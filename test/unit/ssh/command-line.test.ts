@@ -69,6 +69,8 @@ const programs: readonly Row[] = [
   ['journalctl --no-pager -u nginx -n 20', '-', ['journalctl --no-pager -u nginx -n 20']],
   ['journalctl --no-pager --vacuum-size=1', 'WU', ['journalctl --no-pager --vacuum-size=1']],
   ['journalctl --no-pager -u -- x --rotate', 'WU', ['journalctl --no-pager -u -- x --rotate']],
+  ['journalctl --no-pager -n --rotate', 'WU', ['journalctl --no-pager -n --rotate']],
+  ['journalctl --no-pager --lines --rotate', 'WU', ['journalctl --no-pager --lines --rotate']],
   ['journalctl --no-pager -b --rotate', 'WU', ['journalctl --no-pager -b --rotate']],
   ["sed -n '10,20p' a", '-', ['sed -n 10,20p a']],
   ["sed -n '$p' a", '-', ["sed -n '$p' a"]],

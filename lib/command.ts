@@ -38,6 +38,13 @@ export interface CommandFacts {
   readonly risk: Risk;
 }
 
+/** How many names facts hold, some 100 bytes each: what bounds how many are kept. */
+export function namesIn({ operations, functions }: CommandFacts): number {
+  let names = functions.length;
+  for (const { objects } of operations) names += objects.length;
+  return names;
+}
+
 /** One execution. */
 export interface Command {
   readonly facts: CommandFacts;

@@ -1,10 +1,12 @@
-import type { CommandFacts } from '#lib/command.ts';
+import { type CommandFacts, namesIn } from '#lib/command.ts';
 import type { Principal } from '#lib/identity/principal.ts';
 import type { Decision, DecisionInput } from '#lib/policy/decision.ts';
 import type { PolicyEngine } from '#lib/policy/engine.ts';
 import { minuteOf } from '#lib/policy/request.ts';
 
 const maxEntries = 1024;
+/** Names in the facts of all that is kept, some 100 bytes each: whoever sends long lists of tables keeps fewer. */
+const maxNames = 50_000;
 
 /**
  * The decisions of one session. What cannot change within it is given once; facts are told apart by identity, so
@@ -18,6 +20,8 @@ export class Decider {
   };
   /** `undefined` is the question whether the session may be opened. Oldest first. */
   readonly #decisions = new Map<CommandFacts | undefined, Decision>();
+  /** Names in what `#decisions` is kept by. */
+  #names = 0;
   #engine: PolicyEngine;
   /** The minute that all of `#decisions` are of, where policies look at the time. */
   #minute = Number.NaN;
@@ -46,7 +50,7 @@ export class Decider {
   use(engine: PolicyEngine): void {
     if (engine.version === this.#engine.version) return;
     this.#engine = engine;
-    this.#decisions.clear();
+    this.#clear();
   }
 
   /** The version of the snapshot that is decided by. */
@@ -59,7 +63,7 @@ export class Decider {
     if (this.#engine.timeMatters) {
       const minute = minuteOf(nowMs);
       if (minute !== this.#minute) {
-        this.#decisions.clear();
+        this.#clear();
         this.#minute = minute;
       }
     }
@@ -75,10 +79,19 @@ export class Decider {
       command: facts,
       context: { ...context, now: nowMs },
     });
-    if (this.#decisions.size >= maxEntries) {
-      this.#decisions.delete(this.#decisions.keys().next().value);
-    }
     this.#decisions.set(facts, decision);
+    this.#names += facts === undefined ? 0 : namesIn(facts);
+    for (const oldest of this.#decisions.keys()) {
+      const fits = this.#decisions.size <= maxEntries && this.#names <= maxNames;
+      if (fits || oldest === facts) break;
+      this.#decisions.delete(oldest);
+      this.#names -= oldest === undefined ? 0 : namesIn(oldest);
+    }
     return decision;
+  }
+
+  #clear(): void {
+    this.#decisions.clear();
+    this.#names = 0;
   }
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { CommandFacts } from '#lib/command.ts';
 import { Decider } from '#lib/policy/decider.ts';
@@ -97,6 +97,28 @@ test('the cache is bounded, and what it forgot is decided anew', () => {
   for (let i = 0; i < 1100; i++) decider.decide(facts([{ action: 'postgres:nothing', objects: [] }]), start);
 
   expect(decider.decide(first, start)).toEqual(before);
+});
+
+test('the names in what is decided are bounded as well: long lists of tables are forgotten sooner', () => {
+  const engine = engineOf(always);
+  const asked = jest.spyOn(engine, 'decide');
+  const decider = deciderOf(engine);
+  const decide = (one: CommandFacts) => {
+    asked.mockClear();
+    decider.decide(one, start);
+    return asked.mock.calls.length;
+  };
+  const long = Array.from({ length: 60 }, (_, i) =>
+    facts([
+      { action: 'postgres:select', objects: Array.from({ length: 1000 }, (_, k) => `public.t${i}_${k}`) },
+    ]),
+  );
+  const [first, last] = [long[0]!, long.at(-1)!];
+
+  const before = long.map(decide);
+
+  expect(before).toEqual(Array(60).fill(1));
+  expect([decide(last), decide(first), decide(first)]).toEqual([0, 1, 0]);
 });
 
 describe('whether the time matters', () => {

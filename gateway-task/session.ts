@@ -68,6 +68,8 @@ export async function serve<Hello, Leg, Config extends Target>(
     task.registry.add(running);
     task.metrics.sessions.inc({ protocol: protocol.name });
     const end = await relay.done;
+    // Both legs are closed: what is left to write down elsewhere may take its time.
+    givePlaceBack();
     if (end) log(task, connection, end);
     return await finish(task, state, end?.code ?? 'closed', end?.message);
   } catch (error) {

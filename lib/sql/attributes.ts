@@ -8,7 +8,7 @@ import { qualifiedName, quoteName, unknownSchema } from '#lib/sql/names.ts';
 const made = new WeakMap<SqlFacts, Map<string, SqlFacts>>();
 
 /** Functions may come and go; past that many sets of names everything of one text is made anew. */
-const maxSets = 16;
+const maxSets = 4;
 
 /**
  * The same text where the server has such functions: what stands in column notation (`row.f`) and bears the
@@ -42,18 +42,21 @@ function withCalls(facts: SqlFacts, called: readonly string[]): SqlFacts {
   const { effects } = facts;
   return {
     ...facts,
-    command: commandWith(facts.command, called),
+    command: commandWith(facts.command, called, facts.command.risk.statements > 1 || facts.namesMatter),
     effects: {
       ...effects,
       settings: true,
+      names: true,
       // Which of the names stand in what is prepared is not kept: it is taken for all.
-      prepares: effects.prepares.map(one => ({ ...one, facts: commandWith(one.facts, called) })),
+      prepares: effects.prepares.map(one => ({ ...one, facts: commandWith(one.facts, called, false) })),
     },
   };
 }
 
-function commandWith(command: CommandFacts, called: readonly string[]): CommandFacts {
+/** @param others run behind the calls, which may have changed the path that their names were looked up in */
+function commandWith(command: CommandFacts, called: readonly string[], others: boolean): CommandFacts {
   const collector = new Collector();
+  if (others) collector.unknown();
   collector.merge(command);
   collector.verb(command.verb);
   collector.statements = command.risk.statements;

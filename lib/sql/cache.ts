@@ -1,3 +1,4 @@
+import type { CommandFacts } from '#lib/command.ts';
 import { analyze } from '#lib/sql/analyze.ts';
 import { isCutSafely } from '#lib/sql/encoding.ts';
 import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
@@ -24,6 +25,7 @@ interface Seen {
   readonly major: number;
   readonly searchPath: readonly string[] | undefined;
   readonly settingsPending: boolean | undefined;
+  readonly portals: boolean;
   readonly standardConformingStrings: boolean | undefined;
   readonly clientEncoding: string | undefined;
 }
@@ -49,6 +51,7 @@ export class SqlReader {
   #youngBytes = 0;
   #seen = new WeakMap<ReadingContext, Seen>();
   readonly #settings = new Map<string, Settings>();
+  #settingsBytes = 0;
   #nextId = 1;
 
   constructor(limits: Partial<SqlReaderLimits> = {}) {
@@ -131,31 +134,38 @@ export class SqlReader {
 
   #settingsOf(context: ReadingContext): Settings {
     const { major, searchPath, settingsPending, standardConformingStrings, clientEncoding } = context;
+    // Whether there are any is enough: facts that depend on what they are are not kept.
+    const portals = context.portals !== undefined;
     const seen = this.#seen.get(context);
     if (
       seen !== undefined &&
       seen.major === major &&
       seen.searchPath === searchPath &&
       seen.settingsPending === settingsPending &&
+      seen.portals === portals &&
       seen.standardConformingStrings === standardConformingStrings &&
       seen.clientEncoding === clientEncoding
     ) {
       return seen.settings;
     }
-    const values = [major, searchPath, settingsPending, standardConformingStrings, clientEncoding];
+    const values = [major, searchPath, settingsPending, portals, standardConformingStrings, clientEncoding];
     const key = JSON.stringify(values.map(value => value ?? null));
     let settings = this.#settings.get(key);
     if (settings === undefined) {
-      if (this.#settings.size >= this.#limits.settings) this.#forget();
+      const { settings: maxSettings, bytes: maxBytes } = this.#limits;
+      const full = this.#settings.size >= maxSettings || this.#settingsBytes + key.length > maxBytes / 4;
+      if (full) this.#forget();
       settings = { id: this.#nextId, cutSafely: isCutSafely(clientEncoding) };
       this.#nextId = (this.#nextId + 1) & 0xff_ffff;
       this.#settings.set(key, settings);
+      this.#settingsBytes += key.length;
     }
     this.#seen.set(context, {
       settings,
       major,
       searchPath,
       settingsPending,
+      portals,
       standardConformingStrings,
       clientEncoding,
     });
@@ -165,6 +175,7 @@ export class SqlReader {
   /** Ids are used again only after what was kept under them is gone. */
   #forget(): void {
     this.#settings.clear();
+    this.#settingsBytes = 0;
     this.#seen = new WeakMap();
     this.#young = new Map();
     this.#old = new Map();
@@ -189,15 +200,23 @@ function exactKeyOf(text: Uint8Array, id: number): string {
   return prefix + Buffer.from(text.buffer, text.byteOffset, text.byteLength).toString('latin1');
 }
 
-/** A rough count of the bytes that facts take. */
-function costOf(facts: SqlFacts): number {
-  let bytes = 512 + facts.command.verb.length;
-  for (const { objects } of facts.command.operations) {
+/** What V8 takes for a name that was put together from parts, and its place in a list. */
+const nameBytes = 96;
+
+/** A rough count of the bytes that facts take. What column notation calls may be kept with them (`calling`). */
+function costOf({ command, attributes, effects }: SqlFacts): number {
+  let bytes = commandCost(command);
+  for (const name of attributes) bytes += nameBytes + name.length;
+  for (const prepared of effects.prepares) bytes += commandCost(prepared.facts);
+  return attributes.length > 0 ? 2 * bytes : bytes;
+}
+
+function commandCost({ verb, operations, functions }: CommandFacts): number {
+  let bytes = 512 + verb.length;
+  for (const { objects } of operations) {
     bytes += 64;
-    for (const object of objects) bytes += 32 + object.length;
+    for (const object of objects) bytes += nameBytes + object.length;
   }
-  for (const name of facts.command.functions) bytes += 32 + name.length;
-  for (const name of facts.attributes) bytes += 32 + name.length;
-  for (const { facts: inner } of facts.effects.prepares) bytes += 512 + 64 * inner.operations.length;
+  for (const name of functions) bytes += nameBytes + name.length;
   return bytes;
 }

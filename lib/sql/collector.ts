@@ -41,6 +41,16 @@ export const maxLookedAt = 200_000;
 
 export class TooManyNames extends Error {}
 
+const planned = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES)$/;
+
+/**
+ * Whether one statement has its names looked up as it is planned, and not as it runs. SELECT INTO looks up the
+ * name of its table as it runs, like all that defines.
+ */
+export function isPlanned({ verb, risk }: CommandFacts): boolean {
+  return planned.test(verb) && !risk.ddl;
+}
+
 /** Gathers the facts of one text. */
 export class Collector {
   writes = false;
@@ -52,6 +62,10 @@ export class Collector {
   copiesIn = false;
   literalsMatter = false;
   sessionMatters = false;
+  /** Names may stand for something else afterwards. */
+  renames = false;
+  /** What names stand for decides what it does. */
+  namesMatter = false;
   statements = 0;
   readonly prepares: { name: string; facts: CommandFacts }[] = [];
   readonly deallocates: (string | undefined)[] = [];
@@ -106,6 +120,7 @@ export class Collector {
     this.ddl = true;
     this.noWhere = true;
     this.settings = true;
+    this.renames = true;
   }
 
   /** Code that the gateway does not know is called by its name. */
@@ -113,6 +128,7 @@ export class Collector {
     this.add('call', names);
     this.unknownCode = true;
     this.settings = true;
+    this.renames = true;
   }
 
   function(name: string): void {
@@ -147,6 +163,7 @@ export class Collector {
     this.opaque ||= facts.risk.opaque;
     this.unknownCode ||= facts.risk.unknownCode;
     this.settings ||= mayChangeSettings(facts);
+    this.renames ||= facts.risk.opaque || facts.risk.unknownCode;
   }
 
   command(): CommandFacts {
@@ -171,10 +188,16 @@ export class Collector {
   }
 
   facts(unread: string | undefined): SqlFacts {
-    const { settings, prepares, deallocates, literalsMatter, sessionMatters } = this;
-    const effects: SessionEffects = { settings, prepares, deallocates, copiesIn: this.copiesIn };
-    const attributes = [...this.#attributes].sort();
-    return { command: this.command(), effects, literalsMatter, sessionMatters, attributes, unread };
+    const { settings, prepares, deallocates, copiesIn, literalsMatter, sessionMatters, namesMatter } = this;
+    return {
+      command: this.command(),
+      effects: { settings, prepares, names: this.renames, deallocates, copiesIn } satisfies SessionEffects,
+      literalsMatter,
+      sessionMatters,
+      namesMatter,
+      attributes: [...this.#attributes].sort(),
+      unread,
+    };
   }
 }
 

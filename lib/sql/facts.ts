@@ -13,6 +13,11 @@ export interface SessionEffects {
    * again when search_path changes, and so must whoever keeps the facts.
    */
   readonly prepares: readonly { readonly name: string; readonly facts: CommandFacts }[];
+  /**
+   * What names of prepared statements, cursors and portals stand for may have changed: PREPARE, DECLARE and
+   * their like, and what runs code or a statement that may hold one of them.
+   */
+  readonly names: boolean;
   /** SQL-level DEALLOCATE / DISCARD ALL; `undefined` in the list stands for all of them. */
   readonly deallocates: readonly (string | undefined)[];
   /** COPY FROM STDIN, or text that may hold one: what the client sends next is data, or read otherwise. */
@@ -30,6 +35,11 @@ export interface SqlFacts {
    */
   readonly sessionMatters: boolean;
   /**
+   * It runs what a name stands for (EXECUTE, FETCH, MOVE): prepared itself, it does something else as soon as
+   * the name stands for something else.
+   */
+  readonly namesMatter: boolean;
+  /**
    * Names that stand in column notation, `row.f` or `(expression).f`: a function f is called where there is no
    * such column, which only the server knows (see `calling`). As the server's catalogue writes them, sorted,
    * no duplicates.
@@ -45,7 +55,7 @@ export interface SqlFacts {
 export interface ReadingContext {
   /** Major version of the server, 13 to 18: chooses the grammar. */
   readonly major: number;
-  /** Effective schemas in order, as `current_schemas(true)` says; undefined: not known at this moment. */
+  /** Schemas that names may be looked up in, in order (see `pathOf`); undefined: not known at this moment. */
   readonly searchPath: readonly string[] | undefined;
   /**
    * Whether a transaction is open in which one of these settings was changed, so that its end may change it
@@ -61,4 +71,12 @@ export interface ReadingContext {
    * one set of names.
    */
   readonly prepared: (name: string) => CommandFacts | undefined;
+  /** For FETCH and MOVE. Absent: the extended protocol has bound no portal that has a name. */
+  readonly portals?: PortalLookUp | undefined;
 }
+
+/**
+ * What a name stands for: `cursor` for one that only SQL can have declared, else the facts of what was bound;
+ * undefined: not known.
+ */
+export type PortalLookUp = (name: string) => CommandFacts | 'cursor' | undefined;

@@ -1,4 +1,4 @@
-import type { Action } from '#lib/sql/collector.ts';
+import { type Action, isPlanned } from '#lib/sql/collector.ts';
 import { mergeNarrows, narrows } from '#lib/sql/narrowing.ts';
 import {
   type Fields,
@@ -113,19 +113,28 @@ export const queryReaders: Readonly<Record<string, NodeReader>> = {
     walker.fields('ViewStmt', body, { ...scope, actions: ['ddl'] });
   },
 
+  /** It runs when rows are fetched from it, or, WITH HOLD, when the transaction is committed. */
   DeclareCursorStmt(walker, body, scope) {
+    const { collector } = walker;
+    const before = collector.settings;
+    collector.settings = false;
     walker.fields('DeclareCursorStmt', body, scope);
+    walker.cursors.set(text(body['portalname']), collector.settings);
+    collector.settings ||= before;
+    collector.renames = true;
   },
 
   /**
    * EXPLAIN ANALYZE runs its statement and is judged as it. Without ANALYZE the planner only looks at the
-   * tables, so it is judged as reading all of them; functions stand, since the planner runs some.
+   * tables, so it is judged as reading all of them; functions stand, since the planner runs some. The arguments
+   * of an EXECUTE are evaluated all the same.
    */
   ExplainStmt(walker, body, scope) {
     if (runs(walker, list(body['options']))) {
       walker.walk(body['query'], scope);
       return;
     }
+    walker.walk(argumentsIn(body['query']), scope);
     const planned = walker.apart(() => walker.walk(body['query'], scope)).command();
     const looks = new Set(
       ['insert', 'update', 'delete', 'ddl', 'lock', 'maintenance'].map(one => `postgres:${one}`),
@@ -147,20 +156,33 @@ export const queryReaders: Readonly<Record<string, NodeReader>> = {
     const facts = inner.command();
     walker.collector.merge(facts);
     walker.collector.prepares.push({ name, facts });
+    walker.collector.renames = true;
     walker.prepared.set(name, { facts, searchPath: walker.searchPath });
     walker.fields('PrepareStmt', body, scope, ['query']);
   },
 
   ExecuteStmt(walker, body, scope) {
-    const facts = executed(walker, text(body['name']));
-    if (facts === undefined) walker.collector.unknown();
-    else walker.collector.merge(facts);
+    const { collector } = walker;
+    // The arguments are evaluated before the names in the statement are looked up.
+    const before = collector.settings;
+    collector.settings = false;
     walker.fields('ExecuteStmt', body, scope);
+    const facts = collector.settings ? undefined : executed(walker, text(body['name']));
+    collector.settings ||= before;
+    collector.namesMatter = true;
+    if (facts === undefined) collector.unknown();
+    else {
+      collector.merge(facts);
+      // What the protocol has prepared may declare, prepare and deallocate.
+      if (!isPlanned(facts)) collector.renames = true;
+    }
+    if (collector.renames) walker.cursors.clear();
   },
 
   DeallocateStmt(walker, body) {
     const name = typeof body['name'] === 'string' ? body['name'] : undefined;
     walker.collector.add('set');
+    walker.collector.renames = true;
     walker.collector.deallocates.push(name);
     if (name === undefined) forget(walker);
     else walker.prepared.set(name, undefined);
@@ -181,6 +203,12 @@ function executed(walker: Walker, name: string) {
   walker.collector.sessionMatters = true;
   if (walker.forgotten || walker.searchPath !== walker.context.searchPath) return undefined;
   return walker.context.prepared(name);
+}
+
+/** The arguments of the EXECUTE that EXPLAIN is given, by itself or in a CREATE TABLE AS. */
+function argumentsIn(query: Json | undefined): Json | undefined {
+  const inner = nodeOf(query, 'CreateTableAsStmt')?.['query'] ?? query;
+  return nodeOf(inner, 'ExecuteStmt')?.['params'];
 }
 
 /** Whether EXPLAIN has ANALYZE, and it is not plainly off. The last of several decides; here any does. */

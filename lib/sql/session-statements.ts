@@ -1,4 +1,4 @@
-import { maxNames, TooManyNames } from '#lib/sql/collector.ts';
+import { isPlanned, maxNames, TooManyNames } from '#lib/sql/collector.ts';
 import { quoteName, type SearchPath } from '#lib/sql/names.ts';
 import { forget } from '#lib/sql/queries.ts';
 import { applySetting } from '#lib/sql/session-settings.ts';
@@ -37,17 +37,24 @@ export const sessionReaders: Readonly<Record<string, NodeReader>> = {
     walker.collector.add('set', all ? ['all'] : []);
     if (!all) return;
     walker.collector.settings = true;
+    walker.collector.renames = true;
     walker.collector.deallocates.push(undefined);
     forget(walker);
   },
 
   TransactionStmt(walker, body) {
-    walker.collector.add('transaction');
-    const ends = !staysOpen.has(text(body['kind']));
+    const { collector } = walker;
+    const kind = text(body['kind']);
+    collector.add('transaction');
+    // It ends what any session has left; and what is left stays, with its locks, when its session is ended.
+    if (twoPhase.has(kind)) collector.add('admin');
     const pending =
       walker.context.settingsPending !== false || walker.searchPath !== walker.context.searchPath;
-    // What was set in the transaction may be undone, but only if anything was.
-    if (ends && pending) walker.collector.settings = true;
+    // What was set in the transaction may be undone, but only if anything was; and a cursor WITH HOLD runs now.
+    if (!staysOpen.has(kind) && pending) {
+      collector.settings = true;
+      collector.renames = true;
+    }
   },
 
   ConstraintsSetStmt(walker) {
@@ -56,11 +63,32 @@ export const sessionReaders: Readonly<Record<string, NodeReader>> = {
 
   ClosePortalStmt(walker) {
     walker.collector.add('transaction');
+    walker.collector.renames = true;
   },
 
-  /** Rows of a cursor, which was decided when it was declared. */
-  FetchStmt(walker) {
-    walker.collector.add('select');
+  /**
+   * FETCH and MOVE run what a name stands for. A cursor of SQL's was decided when it was declared, and runs only
+   * now; a portal that was bound by protocol is decided here, since it may be executed by no other message.
+   */
+  FetchStmt(walker, body) {
+    const { collector, context, cursors } = walker;
+    const name = text(body['portalname']);
+    collector.add('select');
+    collector.namesMatter = true;
+    if (context.portals !== undefined) {
+      collector.sessionMatters = true;
+      const portal = context.portals(name);
+      if (portal === undefined) collector.unknown();
+      else if (portal !== 'cursor') {
+        collector.merge(portal);
+        collector.renames ||= !isPlanned(portal);
+        return;
+      }
+    }
+    const known = cursors.get(name) === false && !collector.opaque && !collector.unknownCode;
+    if (known) return;
+    collector.settings = true;
+    collector.renames = true;
   },
 
   ListenStmt: channel,
@@ -102,6 +130,12 @@ const staysOpen = new Set([
   'TRANS_STMT_START',
   'TRANS_STMT_SAVEPOINT',
   'TRANS_STMT_RELEASE',
+]);
+
+const twoPhase = new Set([
+  'TRANS_STMT_PREPARE',
+  'TRANS_STMT_COMMIT_PREPARED',
+  'TRANS_STMT_ROLLBACK_PREPARED',
 ]);
 
 function channel(walker: Walker, body: Fields): void {

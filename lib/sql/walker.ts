@@ -82,6 +82,8 @@ export class Walker {
   nextSearchPath: SearchPath;
   /** What this text prepared (undefined: deallocated), and for which path. */
   readonly prepared = new Map<string, { facts: CommandFacts; searchPath: SearchPath } | undefined>();
+  /** Whether what this text declared as a cursor may change settings, or run code that is not known. */
+  readonly cursors = new Map<string, boolean>();
   /** This text deallocated everything that was there before it. */
   forgotten = false;
   #depth = 0;
@@ -116,6 +118,7 @@ export class Walker {
     this.collector = outer;
     outer.literalsMatter ||= inner.literalsMatter;
     outer.sessionMatters ||= inner.sessionMatters;
+    outer.namesMatter ||= inner.namesMatter;
     for (const name of inner.attributes) outer.attribute(name);
     return inner;
   }

@@ -3,6 +3,7 @@ import type { CommandFacts } from '#lib/command.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { calling } from '#lib/sql/attributes.ts';
 import type { SqlReader } from '#lib/sql/cache.ts';
+import { isPlanned } from '#lib/sql/collector.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
 import type { Conversation } from './conversation.ts';
 import type { Questions } from './questions.ts';
@@ -15,8 +16,8 @@ import { cString, frontend, headBytes, maxSmallBytes } from './wire/frames.ts';
  */
 export type Outcome = 'pass' | 'forward' | 'hold' | 'drop' | Buffer;
 
-/** Statements that are planned when they are bound. */
-const isPlanned = /^(?:SELECT|INSERT|UPDATE|DELETE|MERGE|VALUES)$/;
+/** What opens a transaction. */
+const begins = /^(?:BEGIN|START TRANSACTION)\b/;
 
 /** One for what is on its way to settle, one for the server to be asked. */
 const maxRounds = 2;
@@ -50,6 +51,7 @@ export class ClientMessages {
    * @param unread it is too long to be read
    */
   decide(type: number, frame: Buffer, length: number, unread: boolean): Outcome {
+    this.#conversation.look();
     const outcome = this.#outcome(type, frame, length, unread);
     this.#rounds = outcome === 'hold' ? this.#rounds + 1 : 0;
     if (this.#rounds === 0) this.#conversation.forgetPrepared();
@@ -106,8 +108,13 @@ export class ClientMessages {
     }
     // PostgreSQL skips what follows an error up to Sync, and so does the gateway after a refusal.
     if (conversation.refusedCycle === conversation.sent) return 'drop';
+    if (this.#rounds === 0 && conversation.asksAheadOfPipeline) {
+      this.#askWhatIsMissing();
+      this.#questions.start();
+      return 'hold';
+    }
     const outcome = this.#extended(type, frame, length, unread);
-    if (outcome !== 'hold') conversation.unsynchronised = true;
+    if (outcome !== 'hold') conversation.begin();
     return outcome;
   }
 
@@ -154,7 +161,7 @@ export class ClientMessages {
     const text = name && !unread ? cString(frame, textStart, frame.length) : undefined;
     if (!name || (!text && !unread)) throw new SallyportError('protocolViolation', 'invalid Parse message');
     const command = text
-      ? this.#read(text, true)
+      ? this.#read(text)
       : unreadCommand(length - headBytes, conversation.reading.searchPath);
     if (!command) return 'hold';
     const verdict = this.#gate.admit(command);
@@ -173,6 +180,7 @@ export class ClientMessages {
     const command = this.#lookUp('statement', nameOf(statementBytes));
     if (command === undefined) return 'hold';
     conversation.statements.expect('portal', portal, command ?? undefined, conversation.sent);
+    if (command) conversation.noteBinding(command.sql);
     return 'pass';
   }
 
@@ -227,43 +235,59 @@ export class ClientMessages {
    * Reads a text by the session's settings as they are when the server will read it.
    * @returns undefined when the server has to be asked first.
    */
-  #read(text: Buffer, byParse = false): SqlCommand | undefined {
+  #read(text: Buffer): SqlCommand | undefined {
     const conversation = this.#conversation;
+    const { reading } = conversation;
     conversation.missing.clear();
-    const sql = this.#sql.read(text, conversation.reading);
-    const path = conversation.reading.searchPath;
+    const sql = this.#sql.read(text, reading);
+    const path = reading.searchPath;
     const needsPath = path === undefined && dependsOnPath(sql);
-    // A pipeline that has begun could not be interrupted by the question any more.
     const needsFunctions =
-      conversation.functionsAreOld &&
-      (sql.attributes.length > 0 || (byParse && conversation.functions === undefined));
+      conversation.functions === undefined && (sql.attributes.length > 0 || conversation.missing.size > 0);
+    const ahead = this.#rounds === 0 && conversation.asksAheadOfTransaction && begins.test(sql.command.verb);
     const needs =
       needsPath ||
       needsFunctions ||
+      ahead ||
       conversation.missing.size > 0 ||
       (conversation.unsettled && sql.unread !== undefined);
-    if (!needs || this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') {
-      return commandOf(this.#called(sql), text, path === undefined && !needsPath ? 'any' : path);
+    if (!needs || this.#rounds >= maxRounds || !conversation.mayAsk) {
+      return this.#commandOf(sql, text, path === undefined && !needsPath ? 'any' : path);
     }
-    if (needsPath) this.#questions.askSearchPath();
-    if (needsFunctions) this.#questions.askFunctions();
-    if (conversation.missing.size > 0 && conversation.functionsAreOld && !needsFunctions) {
-      this.#questions.askFunctions();
+    if (ahead) this.#askWhatIsMissing();
+    else {
+      if (needsPath) this.#questions.askSearchPath();
+      if (needsFunctions) this.#questions.askFunctions();
+      this.#askPrepared();
     }
+    this.#questions.start();
+    return undefined;
+  }
+
+  #askWhatIsMissing(): void {
+    if (this.#conversation.reading.searchPath === undefined) this.#questions.askSearchPath();
+    if (this.#conversation.functions === undefined) this.#questions.askFunctions();
+  }
+
+  /** Asks for the statements behind the names that the last reading asked for in vain. */
+  #askPrepared(): void {
+    const conversation = this.#conversation;
     for (const name of conversation.missing) {
       this.#questions.askStatement('pg_prepared_statements', name, found => {
         const read = this.#called(this.#sql.read(found, conversation.reading));
         if (isAlone(read)) conversation.setPrepared(name, preparedFacts(read, name));
       });
     }
-    this.#questions.start();
-    return undefined;
   }
 
-  /** With what column notation calls; where the server cannot be asked, that is all of it. */
+  /** With what column notation calls; where that is not known, it is all of it. */
   #called(sql: SqlFacts): SqlFacts {
     if (sql.attributes.length === 0) return sql;
     return calling(sql, this.#conversation.functions ?? new Set(sql.attributes));
+  }
+
+  #commandOf(sql: SqlFacts, text: Buffer, path: SqlCommand['path']): SqlCommand {
+    return commandOf({ text: sql, sql: this.#called(sql) }, text, path);
   }
 
   /**
@@ -275,22 +299,45 @@ export class ClientMessages {
     const { reading, statements } = conversation;
     const found = statements.find(kind, name, conversation.sent);
     const known = found !== 'unsettled' && found !== 'unknown';
+    const mayAsk = this.#rounds < maxRounds && conversation.mayAsk;
     // The plan of a portal stands; a statement is read again by the server when the path has changed, and what
     // has no plan, such as COPY and EXECUTE, looks its names up as it is executed.
-    const stands = known && kind === 'portal' && isPlanned.test(found.facts.verb);
-    if (known && (stands || found.path === 'any' || found.path === reading.searchPath)) return found;
-    if (this.#rounds >= maxRounds || conversation.unsynchronised || conversation.status === 'E') return null;
-    if (reading.searchPath === undefined) this.#questions.askSearchPath();
-    if (conversation.functionsAreOld) this.#questions.askFunctions();
-    if (found !== 'unsettled') {
-      const view = kind === 'statement' ? 'pg_prepared_statements' : 'pg_cursors';
-      this.#questions.askStatement(view, name, text => {
-        const read = this.#called(this.#sql.read(text, reading));
-        if (isAlone(read)) statements.learn(kind, name, commandOf(read, text, reading.searchPath));
-      });
-    }
+    if (known && kind === 'portal' && isPlanned(found.facts)) return found;
+    const samePath = known && (found.path === 'any' || found.path === reading.searchPath);
+    // A column may have become a function since: the server reads that again as well.
+    const needsFunctions = known && found.text.attributes.length > 0 && conversation.functions === undefined;
+    if (samePath && !(needsFunctions && mayAsk)) return this.#asCalledNow(found);
+    if (!mayAsk) return null;
+    const needsPath = !samePath && reading.searchPath === undefined;
+    if (needsPath) this.#questions.askSearchPath();
+    if (conversation.functions === undefined) this.#questions.askFunctions();
+    // Where only the path has to be asked for, it may turn out to be the same.
+    if (found === 'unknown' || (known && !samePath && !needsPath)) this.#askText(kind, name);
     this.#questions.start();
     return undefined;
+  }
+
+  #asCalledNow(command: SqlCommand): SqlCommand {
+    const sql = this.#called(command.text);
+    return sql === command.sql ? command : { ...command, sql, facts: sql.command };
+  }
+
+  #askText(kind: 'statement' | 'portal', name: string): void {
+    const conversation = this.#conversation;
+    const { reading, statements } = conversation;
+    const view = kind === 'statement' ? 'pg_prepared_statements' : 'pg_cursors';
+    this.#questions.askStatement(view, name, answer => {
+      const text = Buffer.from(answer);
+      const learn = (sql: SqlFacts) => {
+        if (isAlone(sql)) statements.learn(kind, name, this.#commandOf(sql, text, reading.searchPath));
+      };
+      conversation.missing.clear();
+      const sql = this.#sql.read(text, reading);
+      if (conversation.missing.size === 0) return learn(sql);
+      // An EXECUTE of something else, whose text is behind this one.
+      this.#askPrepared();
+      this.#questions.afterwards(() => learn(this.#sql.read(text, reading)));
+    });
   }
 }
 

@@ -1,18 +1,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { CommandFacts } from '#lib/command.ts';
 import { SallyportError } from '#lib/errors.ts';
-import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
+import { isPlanned } from '#lib/sql/collector.ts';
+import type { PortalLookUp, ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
+import { Knowledge, oldestAt } from './knowledge.ts';
 import { Refusals } from './refusal.ts';
+import type { SqlCommand } from './sql-command.ts';
 import { Statements } from './statements.ts';
-
-/** How long what the server said of its functions is taken to hold. */
-const maxFunctionsAgeMs = 60_000;
 
 /** So many pipelines may wait for their answers. */
 const maxPipelines = 10_000;
-
-/** Statements of SQL that make or end a portal. */
-const namesCursors = /\b(?:DECLARE|CLOSE|DISCARD)\b/;
 
 /**
  * What both directions of a session must know of one another: how far the server has come with what the
@@ -24,11 +21,13 @@ export class Conversation {
   readonly major: number;
   /** Status of the last ReadyForQuery: idle, in a transaction, in a failed one. */
   status: 'I' | 'T' | 'E' = 'I';
+  /** Something ran in the open transaction since what opened it. */
+  #hasRun = false;
   /** Pipelines that the client has ended, and that the server has answered. */
   sent = 0;
   done = 0;
-  /** Something of the extended query protocol went out since the last Sync. */
-  unsynchronised = false;
+  /** When something of the extended query protocol went out for the first time since the last Sync. */
+  #pipelineSince: number | undefined;
   /** The pipeline in which a refusal stands: the rest of it is skipped. -1: none. */
   refusedCycle = -1;
 
@@ -38,12 +37,11 @@ export class Conversation {
   /** The pipeline with a command that may have the server take data, until the server has said so or not. */
   #copyCycle = -1;
   #copyBy: 'query' | 'execute' | undefined;
-  /** `current_schemas(true)`; undefined: not known at this moment. */
-  #searchPath: readonly string[] | undefined;
+  /** What was learnt before is old, for the message at hand: all that is known is known for the whole of it, or not. */
+  #oldest: number;
+  readonly #path = new Knowledge<readonly string[]>();
   #lastPath: readonly string[] | undefined;
-  /** Functions of the target that column notation may call, as they were asked for last. */
-  functions: ReadonlySet<string> | undefined;
-  #functionsAt = 0;
+  readonly #functions = new Knowledge<ReadonlySet<string>>();
   /** The last pipeline in which settings may have changed. */
   #touchedCycle = -1;
   #touchedInTransaction = false;
@@ -59,8 +57,24 @@ export class Conversation {
    */
   constructor(parameters: ReadonlyMap<string, string>, now: () => number = () => performance.now()) {
     this.#now = now;
+    this.#oldest = oldestAt(now(), undefined);
     this.#parameters = new Map(parameters);
     this.major = Number.parseInt(parameters.get('server_version') ?? '', 10);
+  }
+
+  /** A message of the client's is to be decided. */
+  look(): void {
+    this.#oldest = oldestAt(this.#now(), this.#pipelineSince);
+  }
+
+  /** Something of the extended query protocol went out since the last Sync. */
+  get unsynchronised(): boolean {
+    return this.#pipelineSince !== undefined;
+  }
+
+  /** A message of the extended query protocol goes out. */
+  begin(): void {
+    this.#pipelineSince ??= this.#now();
   }
 
   /** Nothing that the client asked is under way: the gateway may ask something itself. */
@@ -79,24 +93,32 @@ export class Conversation {
     return this.#copyBy !== undefined && !this.copying;
   }
 
-  /** A text that may change settings, or undo such a change, goes out. */
+  /** A text goes out to be run: what it may change is not known any more. */
   noteEffects(facts: SqlFacts, by: 'query' | 'execute'): void {
+    const { copiesIn, names } = facts.effects;
     // A text that was not read says nothing of itself until Sync: that is not waited for.
-    if (facts.effects.copiesIn && (by === 'query' || facts.unread === undefined)) {
+    const waits = by === 'query' || (facts.unread === undefined && !this.statements.skips(this.sent));
+    if (copiesIn && waits) {
       this.#copyBy = by;
       this.#copyCycle = this.sent;
     }
-    const { ddl, opaque, unknownCode } = facts.command.risk;
-    if (facts.effects.settings || ddl || opaque || unknownCode) {
-      this.#touchedCycle = this.sent;
-      this.#touchedInTransaction = true;
-      this.#searchPath = undefined;
-      if (ddl || opaque || unknownCode) this.functions = undefined;
-    }
-    const { prepares, deallocates } = facts.effects;
-    if (opaque || prepares.length > 0 || deallocates.length > 0 || namesCursors.test(facts.command.verb)) {
-      this.statements.doubt(this.sent);
-    }
+    this.#noteSettings(facts);
+    if (names) this.statements.doubt(this.sent);
+  }
+
+  /** A statement is bound: planning it runs code that says of itself that it changes nothing, which nobody checks. */
+  noteBinding(facts: SqlFacts): void {
+    const { opaque, unknownCode } = facts.command.risk;
+    if ((opaque || unknownCode) && isPlanned(facts.command)) this.#noteSettings(facts);
+  }
+
+  #noteSettings({ command, effects }: SqlFacts): void {
+    const { ddl, opaque, unknownCode } = command.risk;
+    if (!effects.settings && !ddl && !opaque && !unknownCode) return;
+    this.#touchedCycle = this.sent;
+    this.#touchedInTransaction = true;
+    this.#path.forget();
+    if (ddl || opaque || unknownCode) this.#functions.forget();
   }
 
   /** The client's Query or Sync goes out, which the server answers by ReadyForQuery. */
@@ -104,7 +126,7 @@ export class Conversation {
     if (this.sent - this.done >= maxPipelines) {
       throw new SallyportError('tooMany', `more than ${maxPipelines} pipelines wait for their answers`);
     }
-    this.unsynchronised = false;
+    this.#pipelineSince = undefined;
     this.sent += 1;
   }
 
@@ -141,37 +163,62 @@ export class Conversation {
     if (this.done >= this.#copyCycle) this.#copyBy = undefined;
     this.done += 1;
     this.copying = false;
+    this.#hasRun = status === 'T' && this.status === 'T';
     this.status = status;
     this.statements.settle(this.done, this.status === 'I');
     if (this.status === 'I') {
       if (this.#touchedInTransaction && this.quiet) {
         this.#touchedInTransaction = false;
-        this.#searchPath = undefined;
+        this.#path.forget();
       }
     }
   }
 
   /** ParameterStatus. From 18 on servers report the search path; other things than SET change it, too. */
   setParameter(name: string, value: string): void {
-    if (name === 'search_path') this.#searchPath = undefined;
+    if (name === 'search_path') this.#path.forget();
     this.#parameters.set(name, value);
+  }
+
+  /** ParameterStatus too long to be read. Of those that matter here only the search path can be. */
+  setLongParameter(): void {
+    this.#path.forget();
   }
 
   /** What the server answered when asked. */
   setSearchPath(schemas: readonly string[]): void {
     // The same path stays the same object, so that what was read under it can be told by identity.
     if (!this.#lastPath || !isDeepStrictEqual(schemas, this.#lastPath)) this.#lastPath = schemas;
-    this.#searchPath = this.#lastPath;
+    this.#path.learn(this.#lastPath, this.#now());
+  }
+
+  /** Functions of the target that column notation may call; undefined: not known at this moment. */
+  get functions(): ReadonlySet<string> | undefined {
+    return this.#functions.since(this.#oldest);
   }
 
   setFunctions(names: ReadonlySet<string>): void {
-    this.functions = names;
-    this.#functionsAt = this.#now();
+    this.#functions.learn(names, this.#now());
   }
 
-  /** What others defined in the meantime is not known. */
-  get functionsAreOld(): boolean {
-    return this.functions === undefined || this.#now() - this.#functionsAt > maxFunctionsAgeMs;
+  /** Whether the server can be asked, now or when what is under way has been answered. */
+  get mayAsk(): boolean {
+    return !this.unsynchronised && !(this.status === 'E' && this.quiet);
+  }
+
+  /**
+   * Whether the server is to be asked before a pipeline begins, which cannot be interrupted later. Not right behind
+   * BEGIN: a question would take the snapshot that SET TRANSACTION must come before.
+   */
+  get asksAheadOfPipeline(): boolean {
+    const may = !this.unsynchronised && (this.status === 'I' || (this.status === 'T' && this.#hasRun));
+    return may && (this.functions === undefined || this.#path.isOld(this.#oldest));
+  }
+
+  /** The same before a transaction begins, since in it a question would take its snapshot. */
+  get asksAheadOfTransaction(): boolean {
+    const may = !this.unsynchronised && this.status === 'I';
+    return may && (this.functions === undefined || this.reading.searchPath === undefined);
   }
 
   setPrepared(name: string, facts: CommandFacts): void {
@@ -190,7 +237,7 @@ export class Conversation {
         return conversation.major;
       },
       get searchPath() {
-        return conversation.#searchPath;
+        return conversation.#path.since(conversation.#oldest);
       },
       get standardConformingStrings() {
         if (conversation.unsettled) return undefined;
@@ -207,7 +254,23 @@ export class Conversation {
         if (!facts) conversation.missing.add(name);
         return facts;
       },
+      get portals() {
+        return conversation.statements.hasBound() ? conversation.#portals : undefined;
+      },
     };
+  }
+
+  /** By name, for FETCH and MOVE; not known where its names would be looked up by another path now. */
+  readonly #portals: PortalLookUp = name => {
+    if (!this.statements.hasBound(name)) return 'cursor';
+    const found = this.statements.find('portal', name, this.sent);
+    if (typeof found === 'string' || !this.stands(found)) return undefined;
+    return found.facts;
+  };
+
+  /** Whether the names in a portal's statement are the ones that were decided. */
+  stands({ facts, path }: SqlCommand): boolean {
+    return path === 'any' || isPlanned(facts) || path === this.reading.searchPath;
   }
 
   /** Settings may have changed in a pipeline that the server has not answered: it has not reported them yet. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Gate } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
+import { pathOf } from '#lib/sql/search-path.ts';
 import type { Conversation } from './conversation.ts';
 import { bind, close, execute, parse, sync } from './wire/build.ts';
 import { backend, headBytes } from './wire/frames.ts';
@@ -13,16 +14,24 @@ interface Question {
   readonly learn: (answer: Buffer | undefined) => void;
 }
 
-export const searchPathSql = 'pg_catalog.array_to_json(pg_catalog.current_schemas(true))';
+/*
+ * Every function, operator and type is written with its schema: by the client's own `search_path` another could be
+ * taken, and run in the gateway's name.
+ */
+
+/** The effective schemas, and the setting, with those in it that are not. */
+export const searchPathSql =
+  "pg_catalog.json_build_array(pg_catalog.array_to_json(pg_catalog.current_schemas(true)), pg_catalog.current_setting('search_path'))";
 
 /**
- * Names of functions outside `pg_catalog` that take one argument: `row.f` calls one where there is no such
- * column. In letters that mean the same in every `client_encoding`, and with operators of `pg_catalog` alone.
+ * Names of functions that take one argument, but for PostgreSQL's own in `pg_catalog`: `row.f` calls one where
+ * there is no such column. What came later has numbers from 16384 on (`FirstNormalObjectId`), in that schema, too.
+ * In letters that mean the same in every `client_encoding`.
  */
 export const functionsSql = [
   "pg_catalog.encode(pg_catalog.convert_to(coalesce(pg_catalog.json_agg(DISTINCT p.proname::pg_catalog.text)::pg_catalog.text, '[]'), 'UTF8'), 'base64')",
   'FROM pg_catalog.pg_proc p',
-  "WHERE p.pronamespace OPERATOR(pg_catalog.<>) '11'::pg_catalog.oid",
+  "WHERE (p.pronamespace OPERATOR(pg_catalog.<>) '11'::pg_catalog.oid OR p.oid OPERATOR(pg_catalog.>=) '16384'::pg_catalog.oid)",
   'AND p.pronargs OPERATOR(pg_catalog.>=) 1',
   'AND p.pronargs OPERATOR(pg_catalog.-) p.pronargdefaults OPERATOR(pg_catalog.<=) 1',
 ].join(' ');
@@ -67,7 +76,7 @@ export class Questions {
   readonly #conversation: Conversation;
   readonly #gate: Gate;
   readonly #answered: () => void;
-  #queue: Question[] = [];
+  #queue: (Question | (() => void))[] = [];
   #waiting = false;
   #current: Question | undefined;
   #answer: Buffer | undefined;
@@ -86,8 +95,10 @@ export class Questions {
       sql: searchPathSql,
       learn: answer => {
         // Other letters than ASCII come in the client's encoding: then the path stays unknown.
-        if (answer?.every(byte => byte < 0x80))
-          this.#conversation.setSearchPath(JSON.parse(answer.toString('utf8')) as string[]);
+        if (!answer?.every(byte => byte < 0x80)) return;
+        const [effective, setting] = JSON.parse(answer.toString('latin1')) as [string[], string];
+        const path = pathOf(effective, setting);
+        if (path) this.#conversation.setSearchPath(path);
       },
     });
   }
@@ -113,9 +124,14 @@ export class Questions {
     // Any other name would have to be quoted by the session's encoding and settings: it stays unknown.
     if (!/^[\x20-\x7e]{0,63}$/.test(name) || name.includes('\\')) return;
     this.#queue.push({
-      sql: `statement FROM pg_catalog.${view} WHERE name = '${name.replaceAll("'", "''")}'`,
+      sql: `statement FROM pg_catalog.${view} WHERE name OPERATOR(pg_catalog.=) '${name.replaceAll("'", "''")}'::pg_catalog.text`,
       learn: answer => answer && learn(answer),
     });
+  }
+
+  /** Calls back when all that was asked so far is answered. */
+  afterwards(then: () => void): void {
+    this.#queue.push(then);
   }
 
   /** Asks as soon as nothing of the client's is under way. */
@@ -179,7 +195,9 @@ export class Questions {
 
   #next(): void {
     if (!this.#conversation.quiet) return;
-    this.#current = this.#queue.shift();
+    let next = this.#queue.shift();
+    for (; typeof next === 'function'; next = this.#queue.shift()) next();
+    this.#current = next;
     if (this.#current) {
       // Random, so that nothing a client has the server say can pass for an answer.
       this.#mark = randomBytes(12).toString('hex');

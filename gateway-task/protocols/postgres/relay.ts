@@ -40,11 +40,12 @@ export class PostgresRelay implements Relay {
     leg: PostgresLeg,
     gate: Gate,
     sql: Pick<SqlReader, 'read'>,
+    now?: () => number,
   ) {
     this.#client = connection.socket;
     this.#leg = leg;
     this.#gate = gate;
-    this.#conversation = new Conversation(leg.parameters);
+    this.#conversation = new Conversation(leg.parameters, now);
     const questions = new Questions(this.#conversation, gate, () => this.#guard(() => this.#resume()));
     const messages = new ClientMessages(this.#conversation, gate, sql, questions);
     this.#clientStream = new ClientStream(this.#conversation, gate, messages, held =>

@@ -75,6 +75,7 @@ export class ServerStream {
         }
         if (this.#questions.active)
           throw new SallyportError('targetUnavailable', 'an answer of the target is too long');
+        this.#passUnread(type);
         offset += length;
         continue;
       }
@@ -121,6 +122,12 @@ export class ServerStream {
         return conversation.refusals.pending ? conversation.refusals.replace(frame) : undefined;
     }
     return undefined;
+  }
+
+  /** What a message says by being there, whatever its text is. */
+  #passUnread(type: number): void {
+    if (type === backend.errorResponse) this.#conversation.failed();
+    else if (type === backend.parameterStatus) this.#conversation.setLongParameter();
   }
 
   #send(bytes: Buffer, start: number, end: number): void {

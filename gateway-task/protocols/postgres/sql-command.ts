@@ -6,7 +6,10 @@ import type { SqlFacts } from '#lib/sql/facts.ts';
 export interface SqlCommand extends Command {
   /** Of a text that passes unread it is known when the text has passed; empty until then. */
   digest: string;
+  /** With what column notation calls, of the functions that were known. */
   readonly sql: SqlFacts;
+  /** As its text says it. */
+  readonly text: SqlFacts;
   /**
    * The search path that it was read by: the server reads a prepared statement again when that changes.
    * `any`: it does not matter.
@@ -14,10 +17,17 @@ export interface SqlCommand extends Command {
   readonly path: readonly string[] | 'any' | undefined;
 }
 
-export function commandOf(sql: SqlFacts, text: Buffer, path: SqlCommand['path']): SqlCommand {
+/** @param facts what was read of the text, and the same with what column notation calls */
+export function commandOf(
+  facts: { readonly text: SqlFacts; readonly sql: SqlFacts },
+  text: Buffer,
+  path: SqlCommand['path'],
+): SqlCommand {
+  const { sql } = facts;
   return {
     facts: sql.command,
     sql,
+    text: facts.text,
     path,
     digest: hash('sha256', text, 'hex'),
     bytes: text.length,
@@ -29,7 +39,7 @@ export function commandOf(sql: SqlFacts, text: Buffer, path: SqlCommand['path'])
 /** A text too long to be read: whatever it is, policy must permit the unknown. */
 export function unreadCommand(bytes: number, path: SqlCommand['path']): SqlCommand {
   const { command: facts, unread: unreadable } = unreadFacts;
-  return { facts, sql: unreadFacts, path, digest: '', bytes, unreadable };
+  return { facts, sql: unreadFacts, text: unreadFacts, path, digest: '', bytes, unreadable };
 }
 
 const unreadFacts: SqlFacts = {
@@ -40,9 +50,10 @@ const unreadFacts: SqlFacts = {
     functions: [],
     risk: { writes: true, ddl: true, noWhere: true, statements: 1, opaque: true, unknownCode: true },
   },
-  effects: { settings: true, prepares: [], deallocates: [], copiesIn: true },
+  effects: { settings: true, prepares: [], names: true, deallocates: [], copiesIn: true },
   literalsMatter: true,
   sessionMatters: false,
+  namesMatter: false,
   attributes: [],
   unread: 'the text is longer than what is read',
 };

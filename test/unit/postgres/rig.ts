@@ -9,13 +9,14 @@ import type { CommandFacts } from '#lib/command.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { Decision } from '#lib/policy/decision.ts';
 import type { PolicyEngine } from '#lib/policy/engine.ts';
-import type { SqlFacts } from '#lib/sql/facts.ts';
+import type { SqlReader } from '#lib/sql/cache.ts';
+import type { ReadingContext, SqlFacts } from '#lib/sql/facts.ts';
 import { client as fromClient, server as fromServer } from './bytes.ts';
 
 /** What a session wrote down, in order. */
 export type Entry = readonly [kind: string, content: string];
 
-/** A relay between two ends that a test holds, with a policy that refuses every text with FORBIDDEN in it. */
+/** A relay between two ends that a test holds, with a policy that refuses FORBIDDEN, unknown code and the schema `archive`. */
 export interface Rig {
   /** What the test sends as the client, and reads as it. */
   readonly client: Duplex;
@@ -42,6 +43,33 @@ export interface RigOptions {
   readonly disk?: { failing: boolean };
   /** The journal takes no errors any more. */
   readonly errorsFail?: boolean;
+  /** Reads texts as the product does, for a server that has `state`. */
+  readonly sql?: SqlReader;
+  readonly state?: ServerState;
+  /** Monotonic milliseconds. */
+  readonly now?: () => number;
+}
+
+/** What the server says when the gateway asks; it may change while a test runs. */
+export interface ServerState {
+  /** `current_schemas(true)`. */
+  schemas: string[];
+  /** `search_path`. */
+  path: string;
+  /** Functions of one argument. */
+  functions: string[];
+  /** Texts of prepared statements and cursors, by their names. */
+  texts: Record<string, string>;
+}
+
+export function serverState(changes: Partial<ServerState> = {}): ServerState {
+  return {
+    schemas: ['pg_catalog', 'public'],
+    path: '"$user", public',
+    functions: ['wipe'],
+    texts: {},
+    ...changes,
+  };
 }
 
 export function startRig(options: RigOptions = {}): Rig {
@@ -51,15 +79,21 @@ export function startRig(options: RigOptions = {}): Rig {
   const entries: Entry[] = [];
   const received = { client: [] as Buffer[], server: [] as Buffer[] };
   let questions = 0;
+  const state = options.state ?? serverState();
   client.on('data', (chunk: Buffer) => received.client.push(chunk));
   server.on('data', (chunk: Buffer) => {
     if (chunk.includes('current_schemas')) {
       questions += 1;
-      server.write(answer(chunk, '["pg_catalog","public"]'));
+      server.write(answer(chunk, JSON.stringify([state.schemas, state.path])));
       return;
     }
     if (chunk.includes('pg_catalog.pg_proc')) {
-      server.write(answer(chunk, Buffer.from('["wipe"]').toString('base64')));
+      server.write(answer(chunk, Buffer.from(JSON.stringify(state.functions)).toString('base64')));
+      return;
+    }
+    const asked = options.sql && /statement FROM .* '([^']*)'::/.exec(chunk.toString('latin1'))?.[1];
+    if (asked !== undefined) {
+      server.write(answer(chunk, state.texts[asked]));
       return;
     }
     received.server.push(chunk);
@@ -74,7 +108,7 @@ export function startRig(options: RigOptions = {}): Rig {
 
   const gate = new Gate(
     fakeRecorder(entries, options),
-    { use: () => {}, decide: facts => decisionOf(facts) },
+    { use: () => {}, decide: facts => decisionOf(facts, options.sql !== undefined) },
     { expired: () => false, engine: undefined as unknown as PolicyEngine },
     new Metrics(
       () => [],
@@ -88,6 +122,8 @@ export function startRig(options: RigOptions = {}): Rig {
     loopback: true,
     encrypted: false,
     deadline: AbortSignal.timeout(60_000),
+    via: undefined,
+    waitFor: () => {},
     encrypt: () => Promise.reject(new Error('no TLS here')),
   };
   const leg = {
@@ -105,9 +141,11 @@ export function startRig(options: RigOptions = {}): Rig {
     reset: () => gatewayServer.destroy(),
   } as unknown as PostgresLeg;
   const hello = { minor: 0, parameters: new Map<string, string>() };
-  const relay = new PostgresRelay(connection, hello, leg, gate, {
-    read: (text, context) => factsOf(text.toString(), context.searchPath),
-  });
+  const byWords = {
+    read: (text: Uint8Array, context: ReadingContext) =>
+      factsOf(Buffer.from(text).toString(), context.searchPath),
+  };
+  const relay = new PostgresRelay(connection, hello, leg, gate, options.sql ?? byWords, options.now);
   return {
     client,
     server,
@@ -134,14 +172,17 @@ function takesMemoryBack(socket: Duplex): void {
   };
 }
 
-/** What a server says when the gateway asks it something; the mark of the question comes back with the value. */
-export function answer(question: Buffer, value: string): Buffer {
+/**
+ * What a server says when the gateway asks it something; the mark of the question comes back with the value.
+ * Without a value there is no row.
+ */
+export function answer(question: Buffer, value: string | undefined): Buffer {
   const mark = /SELECT '([0-9a-f]{24})'/.exec(question.toString('latin1'))?.[1] ?? 'no mark';
   return Buffer.concat([
     fromServer.closeComplete(),
     fromServer.parseComplete(),
     fromServer.bindComplete(),
-    fromServer.dataRow(mark, value),
+    ...(value === undefined ? [] : [fromServer.dataRow(mark, value)]),
     fromServer.commandComplete('SELECT 1'),
     fromServer.closeComplete(),
     fromServer.closeComplete(),
@@ -170,12 +211,14 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
     },
     effects: {
       settings: text.includes('TOUCHES'),
+      names: text.includes('DEALLOCATES'),
       prepares: [],
       copiesIn: /^COPY .* FROM STDIN/.test(text),
       deallocates: [/DEALLOCATES (\w+)/.exec(text)?.[1]].filter(name => name !== undefined),
     },
     literalsMatter: true,
     sessionMatters: false,
+    namesMatter: false,
     attributes: [/ATTRIBUTE (\w+)/.exec(text)?.[1]].filter(name => name !== undefined),
     unread: undefined,
   };
@@ -185,9 +228,15 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
 
 const decisions = new Map<string, Decision>();
 
-function decisionOf(facts: CommandFacts | undefined): Decision {
+function decisionOf(facts: CommandFacts | undefined, strict: boolean): Decision {
   const refused =
-    facts?.verb === 'FORBIDDEN' || facts?.operations.some(({ action }) => action === 'postgres:call');
+    facts?.verb === 'FORBIDDEN' ||
+    facts?.operations.some(
+      ({ action, objects }) =>
+        action === 'postgres:call' ||
+        (strict && action === 'postgres:unknown') ||
+        objects.some(name => name.startsWith('archive.')),
+    );
   const effect = refused ? 'deny' : 'allow';
   const found = decisions.get(effect);
   if (found) return found;

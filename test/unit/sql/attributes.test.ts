@@ -85,6 +85,14 @@ describe('calling', () => {
     expect(inShort(calling(read(text), functions))).toBe(facts);
   });
 
+  test.each([
+    'SELECT (1).wipe; UPDATE orders SET a = 1 WHERE b',
+    'EXECUTE p ((1).wipe)',
+    'FETCH c; SELECT (1).wipe',
+  ])('what the called function may have looked up otherwise is not known: %s', text => {
+    expect(calling(read(text), functions).command.risk.opaque).toBe(true);
+  });
+
   test('keeps the verb, the number of statements and the functions, and adds the called one', () => {
     const { command } = calling(read('SELECT lower(name), o.wipe FROM orders o; SELECT 1'), functions);
 

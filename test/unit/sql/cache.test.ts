@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import { analyze } from '#lib/sql/analyze.ts';
 import { SqlReader } from '#lib/sql/cache.ts';
+import type { ReadingContext } from '#lib/sql/facts.ts';
 import { grammarOf, loadGrammar, majors } from '#lib/sql/grammar.ts';
 import { lexical, mutated, statements, withOtherLiterals } from './fragments.ts';
 import { decided, inShort, reading } from './reading.ts';
@@ -60,6 +61,7 @@ describe('a reader', () => {
       reading({ searchPath: ['pg_catalog', 'shop'] }),
       reading({ searchPath: undefined }),
       reading({ settingsPending: true }),
+      reading({ portals: () => 'cursor' }),
       reading({ standardConformingStrings: false }),
       reading({ standardConformingStrings: undefined }),
       reading({ clientEncoding: 'LATIN1' }),
@@ -97,6 +99,27 @@ describe('a reader', () => {
       'delete public.t | writes noWhere',
       'unknown | writes ddl noWhere opaque settings',
     ]);
+  });
+
+  test('shares nothing of what portals hold, and everything of FETCH where there are none', () => {
+    const reader = new SqlReader();
+    const deletes = reader.read(bytes('DELETE FROM t'), reading()).command;
+    const fetch = (portals?: ReadingContext['portals']) =>
+      reader.read(bytes('FETCH p'), reading({ portals }));
+
+    expect(fetch()).toBe(fetch());
+    expect(inShort(fetch(() => deletes))).toBe('delete public.t, select | writes noWhere');
+    expect(inShort(fetch(() => undefined))).toBe('select, unknown | writes ddl noWhere opaque settings');
+    expect(inShort(fetch(() => 'cursor'))).toBe('select | settings');
+  });
+
+  test('forgets settings that take many bytes', () => {
+    const reader = new SqlReader({ bytes: 64 << 10 });
+    const path = (i: number) => Array.from({ length: 100 }, (_, k) => `schema_${i}_${k}`);
+
+    for (let i = 0; i < 100; i += 1) reader.read(bytes('SELECT 1'), reading({ searchPath: path(i) }));
+
+    expect(reader.entries).toBeLessThanOrEqual(64 / 4);
   });
 
   test('keeps what is used, within its limits', () => {

@@ -29,5 +29,6 @@ export function inShort(facts: SqlFacts): string {
 /** Everything that is decided by the facts, as one value to compare. */
 export function decided({ command, effects }: SqlFacts): unknown {
   const prepares = effects.prepares.map(({ name, facts }) => [name, facts] satisfies [string, CommandFacts]);
-  return { command, settings: effects.settings, prepares, deallocates: effects.deallocates };
+  const { settings, names, deallocates } = effects;
+  return { command, settings, names, prepares, deallocates };
 }

@@ -17,6 +17,11 @@ const block = 'do | writes ddl noWhere opaque unknownCode settings';
 const evil = { context: { searchPath: ['evil', 'pg_catalog'] } };
 const scsOff = { context: { standardConformingStrings: false } };
 
+/** A session in which every portal holds this. */
+function portal(text: string): { readonly context: Partial<ReadingContext> } {
+  return { context: { portals: () => analyze(Buffer.from(text), reading()).command } };
+}
+
 const list = (count: number, item: (i: number) => string, by = ',') =>
   Array.from({ length: count }, (_, i) => item(i)).join(by);
 const sorted = (count: number, item: (i: number) => string) =>
@@ -44,7 +49,7 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
     ['SELECT * FROM orders TABLESAMPLE bernoulli (1)', 'select public.orders |'],
     ['SELECT sum(x) OVER (PARTITION BY y ORDER BY z) FROM t', 'select public.t |'],
     ['SHOW search_path', 'select |'],
-    ['FETCH ALL FROM c', 'select |'],
+    ['FETCH ALL FROM c', 'select | settings'],
     ['SELECT relname FROM pg_class', 'select pg_catalog.pg_class |'],
     ["SELECT random(), clock_timestamp(), currval('s'), pg_sleep(0)", 'select |'],
     ['(SELECT 1 FROM a) UNION ALL (SELECT 1 FROM b) ORDER BY 1', 'select public.a public.b |'],
@@ -328,6 +333,9 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
     ['SET TRANSACTION READ WRITE', 'transaction |'],
     ['BEGIN', 'transaction |'],
     ['COMMIT', 'transaction |'],
+    ["PREPARE TRANSACTION 'x'", 'admin, transaction | writes'],
+    ["COMMIT PREPARED 'somebody elses'", 'admin, transaction | writes'],
+    ["ROLLBACK PREPARED 'somebody elses'", 'admin, transaction | writes'],
     ['COMMIT', 'transaction | settings', { context: { settingsPending: true } }],
     ['ROLLBACK TO SAVEPOINT s', 'transaction | settings', { context: { settingsPending: true } }],
     ['SAVEPOINT s', 'transaction |', { context: { settingsPending: true } }],
@@ -458,6 +466,48 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
       'PREPARE p AS SELECT * FROM t; SET search_path = b; EXECUTE p',
       'select public.t, set search_path, unknown | writes ddl noWhere opaque settings',
     ],
+  ],
+
+  'what runs a cursor or a portal': [
+    ['MOVE 5 IN c', 'select | settings'],
+    ['FETCH c; SELECT * FROM t', `select ?.t, ${unknown}`],
+    ['DECLARE c CURSOR FOR SELECT * FROM t; FETCH c; SELECT * FROM t', 'select public.t |'],
+    [
+      "DECLARE c CURSOR FOR SELECT set_config('search_path', 'a', false); SELECT 1; FETCH c; SELECT * FROM t",
+      `select ?.t, set search_path, ${unknown}`,
+    ],
+    [
+      'DECLARE c CURSOR FOR SELECT 1; SELECT evil.f(); FETCH c; SELECT * FROM t',
+      `call evil.f, select ?.t, ${unread}`,
+    ],
+    ['FETCH c', 'select | settings', { context: { portals: () => 'cursor' } }],
+    ['FETCH p', `select, ${unknown}`, { context: { portals: () => undefined } }],
+    ['FETCH p', 'delete public.orders, select | writes noWhere', portal('DELETE FROM orders')],
+    [
+      'MOVE ALL IN p',
+      'select, set search_path | settings',
+      portal("SELECT set_config('search_path', 'a', false)"),
+    ],
+  ],
+
+  'arguments of EXECUTE': [
+    [
+      "PREPARE p (text) AS DELETE FROM t WHERE a = $1; EXECUTE p (set_config('search_path', 'a', false))",
+      `delete public.t, set search_path, ${unknown}`,
+    ],
+    [
+      'PREPARE p (int) AS SELECT 1 FROM t WHERE a = $1; EXECUTE p (evil.f())',
+      `call evil.f, select public.t, ${unread}`,
+    ],
+    [
+      'PREPARE p (text) AS SELECT $1; EXPLAIN EXECUTE p (pg_advisory_lock(4711)::text)',
+      'lock pg_catalog.pg_advisory_lock, select pg_catalog.pg_advisory_lock |',
+    ],
+    [
+      'PREPARE p (text) AS SELECT $1; EXPLAIN CREATE TABLE x AS EXECUTE p (pg_advisory_lock(4711)::text)',
+      'lock pg_catalog.pg_advisory_lock, select pg_catalog.pg_advisory_lock public.x |',
+    ],
+    ['EXPLAIN SELECT pg_advisory_lock(4711)', 'select pg_catalog.pg_advisory_lock |'],
   ],
 
   'functions that show what views of statistics show': [
@@ -660,7 +710,8 @@ const suites: Readonly<Record<string, readonly Row[]>> = {
 };
 
 describe.each(majors)('PostgreSQL %i', major => {
-  beforeAll(() => loadGrammar(major), 60_000);
+  // What portals hold is read by that of 15.
+  beforeAll(() => Promise.all([major, 15].map(loadGrammar)), 60_000);
 
   for (const [suite, rows] of Object.entries(suites)) {
     describe(suite, () => {
@@ -705,6 +756,43 @@ describe('prepared statements', () => {
     const facts = analyze(Buffer.from('EXECUTE p'), reading({ prepared: () => prepared?.facts }));
 
     expect(inShort(facts)).toBe('role x | settings');
+  });
+
+  test.each([
+    ['SELECT 1', false],
+    ['COMMIT', false],
+    ['PREPARE p AS SELECT 1', true],
+    ['DEALLOCATE p', true],
+    ['DECLARE c CURSOR FOR SELECT 1', true],
+    ['CLOSE c', true],
+    ['DISCARD ALL', true],
+    ['FETCH c', true],
+    ['SELECT evil.f()', true],
+    ['DO $$ $$', true],
+    ['EXECUTE q', true],
+    ['PREPARE p AS SELECT 1; EXECUTE p', true],
+    ['EXECUTE selects', false],
+    ['EXECUTE declares', true],
+  ])('whether %s may change what names stand for: %s', (text, names) => {
+    const known: Record<string, string> = {
+      selects: 'SELECT * FROM t',
+      declares: 'DECLARE c CURSOR FOR SELECT 1',
+    };
+    const prepared = (name: string) =>
+      known[name] === undefined ? undefined : analyze(Buffer.from(known[name]), reading()).command;
+
+    expect(analyze(Buffer.from(text), reading({ prepared })).effects.names).toBe(names);
+  });
+
+  test.each([
+    ['EXECUTE p', true],
+    ['EXPLAIN EXECUTE p', true],
+    ['FETCH c', true],
+    ['MOVE c', true],
+    ['DECLARE c CURSOR FOR SELECT 1', false],
+    ['SELECT 1', false],
+  ])('whether what names stand for decides what %s does: %s', (text, matter) => {
+    expect(analyze(Buffer.from(text), reading()).namesMatter).toBe(matter);
   });
 
   test('DEALLOCATE and DISCARD ALL name what is forgotten', () => {

@@ -7,6 +7,7 @@ export interface Annotations {
   readonly durability: Durability | undefined;
   readonly approve: readonly string[];
   readonly mask: readonly string[];
+  readonly filesHashed: boolean;
   readonly reasonRequired: boolean;
   readonly idleTimeoutMs: number | undefined;
   readonly maxSessionMs: number | undefined;
@@ -18,6 +19,7 @@ export const annotationNames = [
   'durability',
   'approve',
   'mask',
+  'files',
   'reason',
   'idle',
   'max',
@@ -59,11 +61,20 @@ export function readAnnotations(raw: Readonly<Record<string, string>>): {
     });
   }
 
+  const files = raw['files'];
+  if (files !== undefined && files !== 'hashed') {
+    problems.push({
+      annotation: 'files',
+      problem: 'says nothing: write @files("hashed"), or leave it out and files are kept',
+    });
+  }
+
   const annotations: Annotations = {
     message: raw['message'],
     durability: isDurability(durability) ? durability : undefined,
     approve: names('approve'),
     mask: names('mask'),
+    filesHashed: files !== undefined,
     reasonRequired: reason !== undefined,
     idleTimeoutMs: duration('idle'),
     maxSessionMs: duration('max'),
@@ -82,6 +93,7 @@ export interface Consequences {
   readonly durability: Durability;
   readonly approve?: readonly string[];
   readonly mask?: readonly string[];
+  readonly files?: 'hashed';
   readonly reason?: 'required';
   readonly idleTimeoutMs?: number;
   readonly maxSessionMs?: number;
@@ -89,7 +101,8 @@ export interface Consequences {
 
 /**
  * The strictest of each: the most durable record, every approval, every mask, the shortest time. A policy that
- * names no durability means `local`, so `async` holds only where every deciding policy says it.
+ * names no durability means `local`, so `async` holds only where every deciding policy says it; and so it is with
+ * files, which are kept where any policy does not say that their digest is enough.
  */
 export function combine(all: readonly Annotations[], limits: 'with limits' | 'without limits'): Consequences {
   const durability = all.reduce<Durability | undefined>((strictest, { durability: own = 'local' }) => {
@@ -105,6 +118,7 @@ export function combine(all: readonly Annotations[], limits: 'with limits' | 'wi
     durability: durability ?? 'local',
     ...(approve.length > 0 ? { approve } : {}),
     ...(mask.length > 0 ? { mask } : {}),
+    ...(all.length > 0 && all.every(a => a.filesHashed) ? { files: 'hashed' as const } : {}),
     ...(all.some(a => a.reasonRequired) ? { reason: 'required' as const } : {}),
     ...(limits === 'with limits' && idle !== undefined ? { idleTimeoutMs: idle } : {}),
     ...(limits === 'with limits' && max !== undefined ? { maxSessionMs: max } : {}),

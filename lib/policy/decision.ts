@@ -43,6 +43,8 @@ export interface Decision {
   readonly approve?: readonly string[];
   /** Classes of masks.yaml whose values are masked, sorted. */
   readonly mask?: readonly string[];
+  /** What passes through a file is not kept, only its digest. */
+  readonly files?: 'hashed';
   readonly reason?: 'required';
   /** Session limits (only on `connect`). */
   readonly idleTimeoutMs?: number;

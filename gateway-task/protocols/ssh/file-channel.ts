@@ -25,6 +25,9 @@ export class FileChannel implements FilePort {
     channel.onRoom = () => this.#sendQuestions();
   }
 
+  /** Parts of what passes next that the recording does not keep, in their order. */
+  #withheld: Buffer[] = [];
+
   /** The recording names canonical paths whatever policies look at. */
   readonly pathsMatter = true;
 
@@ -34,8 +37,29 @@ export class FileChannel implements FilePort {
     this.#channel.toTarget!.forward(bytes.length);
     const { targetId, targetPacket, stream } = this.#channel;
     for (const piece of pieces(bytes, targetPacket)) {
-      this.#layer.gate.carry(piece, this.#message(targetId!, piece), stream);
+      this.#layer.gate.carry(this.#kept(piece), this.#message(targetId!, piece), stream);
     }
+    this.#withheld = [];
+  }
+
+  withhold(bytes: Buffer): void {
+    this.#withheld.push(bytes);
+  }
+
+  /** What of these bytes the recording keeps. */
+  #kept(bytes: Buffer): Buffer {
+    if (this.#withheld.length === 0) return bytes;
+    const kept: Buffer[] = [];
+    let from = 0;
+    for (const withheld of this.#withheld) {
+      if (withheld.buffer !== bytes.buffer) continue;
+      const start = Math.max(from, withheld.byteOffset - bytes.byteOffset);
+      const end = Math.min(bytes.length, withheld.byteOffset - bytes.byteOffset + withheld.length);
+      if (end <= start) continue;
+      kept.push(bytes.subarray(from, start));
+      from = end;
+    }
+    return Buffer.concat([...kept, bytes.subarray(from)]);
   }
 
   perform: FilePort['perform'] = (admission, details, bytes) => {
@@ -71,8 +95,9 @@ export class FileChannel implements FilePort {
     this.#channel.toClient!.forward(bytes.length);
     const { clientId, clientPacket, stream } = this.#channel;
     for (const piece of pieces(bytes, clientPacket)) {
-      this.#layer.gate.reply(this.#message(clientId!, piece), piece, stream);
+      this.#layer.gate.reply(this.#message(clientId!, piece), this.#kept(piece), stream);
     }
+    this.#withheld = [];
   }
 
   answer(bytes: Buffer): void {

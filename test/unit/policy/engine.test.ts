@@ -217,14 +217,25 @@ describe('annotations', () => {
     expect(decision).not.toHaveProperty('maxSessionMs');
   });
 
-  test.each(['@durability("later")', '@idle("soon")', '@max("0h")', '@reason("maybe")', '@mask("")'])(
-    'that say nothing, like %s, keep a snapshot from being used',
-    annotation => {
-      const load = () => engineOf(`@id("a") ${annotation} permit(principal, action, resource);`);
+  test('files are only hashed where every deciding policy says so', () => {
+    const hashed = '@id("hashed") @files("hashed") permit(principal, action, resource);';
 
-      expect(load).toThrow(CedarError);
-    },
-  );
+    expect(engineOf(hashed).decide(input()).files).toBe('hashed');
+    expect(engineOf(`${hashed} ${permitAll}`).decide(input()).files).toBeUndefined();
+  });
+
+  test.each([
+    '@durability("later")',
+    '@files("gone")',
+    '@idle("soon")',
+    '@max("0h")',
+    '@reason("maybe")',
+    '@mask("")',
+  ])('that say nothing, like %s, keep a snapshot from being used', annotation => {
+    const load = () => engineOf(`@id("a") ${annotation} permit(principal, action, resource);`);
+
+    expect(load).toThrow(CedarError);
+  });
 });
 
 describe('a snapshot', () => {

@@ -86,7 +86,7 @@ export class ScpFromTarget extends ScpStream {
       if (entry.kind === 'directory') {
         this.places.enter(admitted.places);
       } else {
-        this.beginFile(admitted.details);
+        this.beginFile(admitted.details, admitted.admission.decision.files === 'hashed');
         this.#source.beginBody(entry.size);
       }
       return;

@@ -18,6 +18,8 @@ export type Entry = Extract<ScpRecord, { readonly name: string }>;
 export interface Passing {
   readonly places: Places;
   readonly digest: FileDigest;
+  /** Policy wants the digest of what passes, and not what passes. */
+  readonly hashed: boolean;
 }
 
 type Places = Pick<FileOperation, 'orPath'> & { readonly path: string };
@@ -121,13 +123,15 @@ export abstract class ScpStream implements FileStream {
     return { admission: verdict, details, places };
   }
 
-  protected beginFile({ path, orPath }: Places): void {
+  protected beginFile({ path, orPath }: Places, hashed: boolean): void {
     const places = orPath === undefined ? { path } : { path, orPath };
-    this.passing = { places, digest: new FileDigest({ left: 0 }) };
+    this.passing = { places, hashed, digest: new FileDigest({ left: 0 }) };
   }
 
   protected pass(bytes: Buffer): void {
-    this.passing!.digest.add(this.passing!.digest.bytes, bytes);
+    const { digest, hashed } = this.passing!;
+    digest.add(digest.bytes, bytes);
+    if (hashed) this.port.withhold(bytes);
   }
 
   /** @param why there is no digest, if there is none */

@@ -103,7 +103,7 @@ export class ScpToTarget extends ScpStream {
       if (entry.kind === 'directory') {
         this.places.enter(admitted.places);
       } else {
-        this.beginFile(admitted.details);
+        this.beginFile(admitted.details, admitted.admission.decision.files === 'hashed');
         this.#source.beginBody(entry.size);
       }
     }

@@ -172,8 +172,8 @@ export class ClientRequests {
     const path = texts[0];
     const opening: Opening | undefined = opens
       ? shape.name === 'open'
-        ? { path: path!, directory: false, ...use }
-        : { path: path!, directory: true, reads: false, writes: false, appends: false }
+        ? { path: path!, directory: false, ...use, hashed: admission.decision.files === 'hashed' }
+        : { path: path!, directory: true, reads: false, writes: false, appends: false, hashed: false }
       : undefined;
     const details = {
       ...(path === undefined ? undefined : { path }),

@@ -231,7 +231,9 @@ export class ClientStream {
   /** @returns where the data that are here end. */
   #pass(body: Body, bytes: Buffer, offset: number): number {
     const end = Math.min(bytes.length, offset + body.left);
-    body.file?.written.add(body.offset, bytes.subarray(offset, end));
+    const data = bytes.subarray(offset, end);
+    body.file?.written.add(body.offset, data);
+    if (body.file?.opening.hashed) this.#port.withhold(data);
     body.left -= end - offset;
     body.offset += end - offset;
     if (body.left === 0) this.#body = undefined;

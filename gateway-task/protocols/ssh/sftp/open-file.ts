@@ -9,6 +9,8 @@ export interface Opening {
   readonly reads: boolean;
   readonly writes: boolean;
   readonly appends: boolean;
+  /** Policy wants the digest of what passes, and not what passes. */
+  readonly hashed: boolean;
 }
 
 /** A file or directory between its OPEN and the answer to its CLOSE. */

@@ -56,6 +56,8 @@ export interface FilePort {
    * @returns the command record's sequence number
    */
   perform(admission: Admission, details: FileOperation, bytes: Buffer): number;
+  /** Within what passes next, in one direction or the other: a file's data that the recording does not keep. */
+  withhold(bytes: Buffer): void;
   /** Bytes of the gateway's own for the target, in their place: at most one question is open at a time. */
   ask(bytes: Buffer): void;
   /** Client bytes that go no further: recorded, and their window is given back. */

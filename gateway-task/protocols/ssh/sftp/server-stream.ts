@@ -172,7 +172,9 @@ export class ServerStream {
   /** @returns where the part of the packet that is here ends. */
   #pass(body: Body, bytes: Buffer, offset: number): number {
     const end = Math.min(bytes.length, offset + body.left);
-    body.file?.read.add(body.offset, bytes.subarray(offset, end));
+    const data = bytes.subarray(offset, end);
+    body.file?.read.add(body.offset, data);
+    if (body.file?.opening.hashed) this.#port.withhold(data);
     body.left -= end - offset;
     body.offset += end - offset;
     if (body.left === 0) this.#body = undefined;

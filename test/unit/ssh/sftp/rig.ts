@@ -17,12 +17,15 @@ export interface RigOptions {
   readonly pathsMatter?: boolean;
   /** Refuses what it says of an action and an object. */
   readonly refuses?: (action: string, object: string) => boolean;
+  /** What policy says of files that it permits. */
+  readonly files?: 'hashed';
 }
 
 /** The gateway's part of a channel, played by a test: it keeps what passes and decides by a function. */
 export class Rig implements FilePort {
   pathsMatter: boolean;
   readonly #refuses: (action: string, object: string) => boolean;
+  readonly #files: 'hashed' | undefined;
   readonly entries: Entry[] = [];
   readonly #toTarget: Buffer[] = [];
   readonly #toClient: Buffer[] = [];
@@ -31,12 +34,14 @@ export class Rig implements FilePort {
   /** Only what the client sent and the target got. */
   readonly #carried: Buffer[] = [];
   swallowedBytes = 0;
+  readonly withheld: Buffer[] = [];
   /** How many answers there is room for, and what becomes of the next one. */
   answers = Number.POSITIVE_INFINITY;
   full: () => void = () => {};
 
-  constructor({ pathsMatter = true, refuses = () => false }: RigOptions = {}) {
+  constructor({ pathsMatter = true, refuses = () => false, files }: RigOptions = {}) {
     this.pathsMatter = pathsMatter;
+    this.#files = files;
     this.#refuses = refuses;
   }
 
@@ -49,7 +54,7 @@ export class Rig implements FilePort {
     if (asked.some(([action, object]) => this.#refuses(action, object))) {
       return new SallyportError('denied', `${command.facts.verb} refused: no`, { hint: 'Ask.' });
     }
-    return { command } as unknown as Admission;
+    return { command, decision: { files: this.#files } } as unknown as Admission;
   }
 
   toTarget(bytes: Buffer): void {
@@ -80,6 +85,10 @@ export class Rig implements FilePort {
     if (this.answers === 0) this.full();
     else this.#toClient.push(Buffer.from(bytes));
     this.answers -= 1;
+  }
+
+  withhold(bytes: Buffer): void {
+    this.withheld.push(Buffer.from(bytes));
   }
 
   swallowed(bytes: number): void {

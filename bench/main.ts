@@ -11,6 +11,8 @@ import type { Leg } from './legs/leg.ts';
 import { machine } from './machine.ts';
 import { type Group, type Options, readOptions, USAGE } from './options.ts';
 import { report } from './report.ts';
+import { benchSsh } from './ssh/bench.ts';
+import { readSshOptions, SSH_USAGE } from './ssh/options.ts';
 import { summarise } from './summary.ts';
 import { startTarget } from './target.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -119,15 +121,17 @@ const stopped = new AbortController();
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.once(name, () => stopped.abort(new Error(`stopped by ${name}`)));
 }
+const command = ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' ');
 try {
-  const options = readOptions(args);
-  if (options === 'help') console.log(USAGE);
-  else
-    await bench(
-      options,
-      ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '),
-      stopped.signal,
-    );
+  if (args[0] === 'ssh') {
+    const options = readSshOptions(args.slice(1));
+    if (options === 'help') console.log(SSH_USAGE);
+    else await benchSsh(options, command, stopped.signal);
+  } else {
+    const options = readOptions(args);
+    if (options === 'help') console.log(USAGE);
+    else await bench(options, command, stopped.signal);
+  }
 } catch (error) {
   say(`bench: ${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

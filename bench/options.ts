@@ -26,7 +26,8 @@ const defaultLegs: readonly LegName[] = [
   'sallyport',
 ];
 
-export const USAGE = `usage: npm run bench -- [options]
+export const USAGE = `usage: npm run bench -- [options]        PostgreSQL
+       npm run bench -- ssh [options]    SSH (ssh --help says more)
 
 pgbench select-only (1, 8 and 32 clients, simple and prepared), a bulk read of 250 MB, and what a session costs:
 direct, through others and through Sallyport as shipped, interleaved, on loopback, in one run.

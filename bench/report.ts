@@ -1,31 +1,14 @@
 import { type Judgement, openGoals } from './goals.ts';
-import { type LegName, legNames } from './legs/leg.ts';
 import type { Summary } from './summary.ts';
+import { blocks, goalLines, joined } from './table.ts';
 import { bulkLoads } from './workloads/bulk.ts';
 import { selectOnlyLoads } from './workloads/select-only.ts';
-import type { Quantity } from './workloads/workload.ts';
-
-type Cell = number | undefined;
-type Row = readonly [label: string, ...cells: Cell[]];
 
 /** Everything that a run found, as text for a terminal: one row a load, one column a leg. */
 export function report(summary: Summary, judgements: readonly Judgement[]): string {
-  const legs = legNames.filter(leg => summary.samples.some(each => each.leg === leg));
-  const block = (
-    title: string,
-    digits: number,
-    loads: readonly string[],
-    cell: (load: string, leg: LegName) => Cell,
-  ) =>
-    table(
-      title,
-      legs,
-      digits,
-      loads.map(load => [load, ...legs.map(leg => cell(load, leg))] as const),
-    );
-  const plain = (quantity: Quantity) => (load: string, leg: LegName) => summary.value(quantity, load, leg);
+  const { block, plain } = blocks(summary);
   const alone = selectOnlyLoads.filter(load => load.endsWith('1 client'));
-  return [
+  return joined([
     block('Throughput, ratio to direct', 2, selectOnlyLoads, (load, leg) =>
       summary.ratio('throughput', load, leg),
     ),
@@ -41,42 +24,6 @@ export function report(summary: Summary, judgements: readonly Judgement[]): stri
     block('Session set-up, ms', 2, ['set-up'], plain('sessionTime')),
     block('Memory above base, MiB', 1, ['one value of 1 GB', 'stalled reader'], plain('memoryGrowth')),
     block('Peak memory, MiB', 0, ['whole run'], plain('peakMemory')),
-    goalLines(judgements),
-  ]
-    .filter(text => text !== '')
-    .join('\n\n');
-}
-
-function table(title: string, legs: readonly LegName[], digits: number, rows: readonly Row[]): string {
-  const shown = rows.filter(([, ...cells]) => cells.some(cell => cell !== undefined));
-  if (shown.length === 0) return '';
-  const columns = legs
-    .map((leg, index) => ({ leg, index }))
-    .filter(({ index }) => shown.some(([, ...cells]) => cells[index] !== undefined));
-  const width = Math.max(title.length, ...shown.map(([label]) => label.length));
-  const line = (label: string, cells: readonly string[]) =>
-    `${label.padEnd(width)}${cells.map(cell => cell.padStart(15)).join('')}`;
-  const body = shown.map(([label, ...cells]) =>
-    line(
-      label,
-      columns.map(({ index }) => cells[index]?.toFixed(digits) ?? '-'),
-    ),
-  );
-  return [
-    line(
-      title,
-      columns.map(({ leg }) => leg),
-    ),
-    ...body,
-  ].join('\n');
-}
-
-function goalLines(judgements: readonly Judgement[]): string {
-  const lines = judgements.map(each => {
-    const number = (value: number | null) =>
-      value === null ? '-' : value.toFixed(each.unit === 'of direct' ? 2 : 1);
-    return `${each.verdict.padEnd(13)} ${each.what}: ${number(each.figure)} ${each.unit}, wanted ${each.want} ${number(each.limit)}`;
-  });
-  const open = openGoals.map(each => `not measured  ${each.what} (${each.why})`);
-  return ['Goals', ...lines, ...open].join('\n');
+    goalLines(judgements, openGoals),
+  ]);
 }

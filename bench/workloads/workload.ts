@@ -19,6 +19,11 @@ export const quantities = {
   cpuPerStatement: 'us',
   bulkRate: 'MB/s',
   cpuPerMegabyte: 'ms',
+  /** Without the shipper. */
+  gatewayCpuPerMegabyte: 'ms',
+  fileRate: 'files/s',
+  cpuPerFile: 'us',
+  cpuPerEcho: 'us',
   sessionMemory: 'KiB',
   sessionCpu: 'ms',
   sessionTime: 'ms',

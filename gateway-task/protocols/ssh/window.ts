@@ -7,8 +7,8 @@ const creditLump = 32 * 1024;
  * at any time, and keeps being able to.
  */
 export class Window {
-  /** The most that {@link own} comes to again and again. */
-  readonly reserve: number;
+  readonly #wanted: number;
+  #reserve = 0;
   /** Bytes that the receiver still takes. */
   #granted: number;
   /** Bytes that the sender still may send. */
@@ -17,17 +17,22 @@ export class Window {
   #held = 0;
   /** Bytes that were dropped, and that the sender has not been told it may send again. */
   #credit = 0;
-  readonly #lump: number;
+  #lump = 0;
 
   /**
-   * @param initial what the receiver granted as the channel was opened
+   * @param initial what the receiver granted as the channel was opened: nothing, where sshd waits for a program
    * @param reserve what is held back of it; a small window keeps three quarters
    */
   constructor(initial: number, reserve: number) {
     this.#granted = initial;
-    this.reserve = Math.min(reserve, Math.floor(initial / 4));
-    this.#passed = initial - this.reserve;
-    this.#lump = Math.min(creditLump, Math.floor(this.#passed / 2));
+    this.#wanted = reserve;
+    this.#size();
+    this.#passed = initial - this.#reserve;
+  }
+
+  /** The most that {@link own} comes to again and again. */
+  get reserve(): number {
+    return this.#reserve;
   }
 
   /** What the sender is told as the channel is opened, and what it may still send at any time. */
@@ -43,7 +48,8 @@ export class Window {
   /** The receiver takes so many more. @returns what to tell the sender of it; 0: nothing */
   grant(bytes: number): number {
     this.#granted += bytes;
-    return this.#tell(Math.max(0, this.own - this.reserve) + this.#credit);
+    this.#size();
+    return this.#tell(Math.max(0, this.own - this.#reserve) + this.#credit);
   }
 
   /** The sender has sent. @returns false: more than it may */
@@ -74,6 +80,12 @@ export class Window {
   /** Within what RFC 4254 lets a window be: 2^32 - 1. */
   get sane(): boolean {
     return this.#granted <= 0xffff_ffff;
+  }
+
+  /** By the most that the receiver has taken at a time. */
+  #size(): void {
+    this.#reserve = Math.max(this.#reserve, Math.min(this.#wanted, Math.floor(this.#granted / 4)));
+    this.#lump = Math.max(this.#lump, Math.min(creditLump, Math.floor((this.#granted - this.#reserve) / 2)));
   }
 
   #tell(more: number): number {

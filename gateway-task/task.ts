@@ -128,7 +128,7 @@ export class GatewayTask {
       });
       const port = await listener.listen();
       this.#listeners.push(listener);
-      this.#log.info({ protocol: name, host: address.host, port }, 'listening');
+      this.#log.info({ protocol: name, host: address.host, port, ...protocol.facts }, 'listening');
     }
     this.#health = await serveHealth(config.health, {
       notReady: () => this.#notReady(),

@@ -98,6 +98,8 @@ export interface Relay {
  */
 export interface Protocol<Hello, Leg, Config extends Target> {
   readonly name: ProtocolName;
+  /** What the operator should know of how it runs here; logged as it begins to listen. */
+  readonly facts?: Readonly<Record<string, string>>;
   /** Speaks until there is a credential and a target; undefined when the connection was for something else. */
   greet(connection: ClientConnection, reception: Reception): Promise<Greeting<Hello> | undefined>;
   /** Opens the target with credentials that only the gateway has. */

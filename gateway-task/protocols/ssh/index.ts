@@ -9,6 +9,7 @@ import { SshRelay } from './relay.ts';
 import { TrustedAuthorities } from './trusted-authorities.ts';
 import { UserAuthority } from './user-authority.ts';
 import { userauthBanner } from './wire/messages.ts';
+import { cryptography } from './wire/native.ts';
 
 export const ssh: ProtocolMaker<SshSettings> = {
   async make(settings): Promise<Protocol<SshHello, SshLeg, SshTarget>> {
@@ -17,6 +18,7 @@ export const ssh: ProtocolMaker<SshSettings> = {
     const authority = settings.userCa === undefined ? undefined : UserAuthority.inKms(settings.userCa);
     return {
       name: 'ssh',
+      facts: { cryptography },
       greet: (connection, reception) => greet(connection, reception, hostKeys, trusted),
       dial: (grant, _hello, deadline) => dial(grant, authority, deadline),
       relay: (connection, hello, leg, gate, inner) =>

@@ -9,6 +9,7 @@ import {
   shortLength,
   withRecordings,
 } from '#cli/recordings.ts';
+import { where } from '#cli/replay/phrases.ts';
 import { line } from '#cli/terminal-safe.ts';
 import { duration, size, table, timestamp } from '#cli/units.ts';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
@@ -149,9 +150,6 @@ function row({ id, open, totals, end }: SessionOverview, idLength: number): stri
     end?.how ?? '(open)',
   ].map(line);
 }
-
-const where = (target: string, place?: string): string =>
-  place === undefined ? target : `${target}/${place}`;
 
 function matches(
   { principal, target, since: from }: Options,

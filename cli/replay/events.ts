@@ -3,7 +3,7 @@ import type { FoundOpenRecord } from '#lib/evidence/session.ts';
 /** Text or bytes of a value, as the protocol carried it; null is the database's NULL. */
 export type Value = { readonly text: string } | { readonly hex: string; readonly bytes: number } | null;
 
-/** What policy said of a statement. */
+/** What policy said of a command. */
 export interface DecisionShown {
   readonly effect: string;
   readonly policies: readonly string[];
@@ -33,6 +33,16 @@ export interface ServerMessage {
   readonly hint?: string;
 }
 
+/** What one channel of an SSH session is asked to do, or did. `channel` counts from 1. */
+export interface SshCommandShown {
+  /** `shell`, `exec`, `subsystem`, `sftp`, `scp`, `forward`, `listen`, `agent`, `x11`; of a refusal, policy's verb. */
+  readonly what: string;
+  /** The command line, the operation, the destination. */
+  readonly text: string;
+  /** More of it, by the names of its record. */
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
 /** One thing in a transcript. Times are nanoseconds since the session opened. */
 export type TranscriptEvent =
   | { readonly kind: 'open'; readonly atNs: number; readonly open: FoundOpenRecord }
@@ -56,6 +66,87 @@ export type TranscriptEvent =
       readonly level: string | undefined;
       readonly results: readonly ResultShown[];
       readonly errors: readonly ServerMessage[];
+    }
+  /** A command of an SSH session, as it was sent on or refused. */
+  | {
+      readonly kind: 'command';
+      readonly atNs: number;
+      /** Undefined: of none, or, of a refusal, the recording does not say. */
+      readonly channel: number | undefined;
+      readonly command: SshCommandShown;
+      readonly decision: DecisionShown | undefined;
+      readonly level: string | undefined;
+      readonly refused: string | undefined;
+    }
+  /** What passed in a channel, when its program is over: text, or the number of its bytes. */
+  | {
+      readonly kind: 'output';
+      readonly atNs: number;
+      readonly channel: number;
+      readonly stream: 'stdin' | 'stdout' | 'stderr';
+      readonly lines: readonly string[];
+      readonly moreLines: number;
+      readonly bytes: number;
+      /** It is no text. */
+      readonly binary: boolean;
+    }
+  /** A line that was entered in a terminal, read from the emulated screen: an aid, no evidence. */
+  | {
+      readonly kind: 'entered';
+      readonly atNs: number;
+      readonly channel: number;
+      readonly command: string;
+    }
+  /** What a terminal showed after such a line, read in the same way. */
+  | {
+      readonly kind: 'screen';
+      readonly atNs: number;
+      readonly channel: number;
+      readonly lines: readonly string[];
+      readonly moreLines: number;
+      readonly headLost: boolean;
+      readonly fullScreen: boolean;
+    }
+  /** Emulation would have taken too long: the recording has more than is shown here. */
+  | { readonly kind: 'unread'; readonly atNs: number; readonly channel: number }
+  /** Keys that the recording keeps back, since they were not echoed. */
+  | { readonly kind: 'withheld'; readonly atNs: number; readonly channel: number; readonly bytes: number }
+  | { readonly kind: 'signal'; readonly atNs: number; readonly channel: number; readonly signal: string }
+  | {
+      readonly kind: 'resize';
+      readonly atNs: number;
+      readonly channel: number;
+      readonly cols: number;
+      readonly rows: number;
+    }
+  /** A connection that came through a listener, or that leads to a session of its own. */
+  | {
+      readonly kind: 'connection';
+      readonly atNs: number;
+      readonly channel: number | undefined;
+      readonly facts: Readonly<Record<string, unknown>>;
+    }
+  | {
+      readonly kind: 'file';
+      readonly atNs: number;
+      readonly channel: number;
+      readonly path: string;
+      readonly orPath: string | undefined;
+      readonly direction: string;
+      readonly bytes: number;
+      readonly sha256: string | null;
+      readonly why: string | undefined;
+    }
+  | {
+      readonly kind: 'exit';
+      readonly atNs: number;
+      readonly channel: number;
+      /** Undefined: the recording has none. */
+      readonly status: number | undefined;
+      readonly signal: string | undefined;
+      readonly durationNs: number;
+      readonly bytesIn: number;
+      readonly bytesOut: number;
     }
   | { readonly kind: 'notice'; readonly atNs: number; readonly notice: ServerMessage }
   | {
@@ -82,26 +173,48 @@ export type TranscriptEvent =
     }
   | { readonly kind: 'end'; readonly atNs: number; readonly how: string; readonly reason?: string };
 
+export type Events = Iterable<TranscriptEvent> | AsyncIterable<TranscriptEvent>;
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** Where a JSON record stands. */
+export interface RecordPlace {
+  readonly sequence: number;
+  readonly atNs: number;
+  readonly supplement: boolean;
+}
+
+/** What a refused command was, as its decision has it. */
+export interface Asked {
+  readonly verb: string;
+  readonly objects: readonly string[];
+}
+
 /** Makes events of a session's bytes: one per protocol. */
 export interface Transcript {
-  clientBytes(bytes: Buffer, atNs: number): Iterable<TranscriptEvent>;
-  serverBytes(bytes: Buffer, atNs: number): Iterable<TranscriptEvent>;
-  /** A command record: it stands for the client's newest command. */
-  command(
-    record: { readonly kind?: unknown; readonly level?: unknown },
+  /** Bytes are views: copy what is kept. */
+  clientBytes(bytes: Buffer, atNs: number, channel: number): Events;
+  serverBytes(bytes: Buffer, atNs: number, channel: number): Events;
+  /** A command record: it stands for the client's newest command, or says itself what it is. */
+  command(record: Facts, decision: DecisionShown | undefined, place: RecordPlace): Events;
+  /** A refusal: of the client's next command, where commands are in its bytes. */
+  refusal(
+    message: string,
     decision: DecisionShown | undefined,
-  ): void;
-  /** A refusal: of the client's next command. */
-  refusal(message: string, decision: DecisionShown | undefined): void;
+    asked: Asked | undefined,
+    place: RecordPlace,
+  ): Events;
+  note(type: 'notice' | 'resize' | 'file', facts: Facts, place: RecordPlace): Events;
   /** When the oldest statement that is still to be shown was asked; undefined: none is. */
   pendingSince(): number | undefined;
   /** The recording is at an end: what has begun and not ended. */
-  finish(): Iterable<TranscriptEvent>;
+  finish(atNs: number): Events;
 }
 
 export interface TranscriptOptions {
-  /** Rows kept of each result. */
+  /** Rows kept of each result, lines of what a program shows. */
   readonly rows: number;
   /** Bytes kept of each message: text past that is counted, not shown. */
   readonly bytes: number;
+  /** How long each terminal may be emulated to read its screen; 0: not at all. */
+  readonly screenMs?: number;
 }

@@ -1,4 +1,4 @@
-import type { TranscriptEvent } from '#cli/replay/events.ts';
+import type { Events, TranscriptEvent } from '#cli/replay/events.ts';
 
 /** Events held back at most; whoever sends more notices during one statement sees some of them before it. */
 const maxHeld = 1_000;
@@ -16,8 +16,8 @@ export class InOrder {
     this.#pendingSince = pendingSince;
   }
 
-  *pass(events: Iterable<TranscriptEvent>): Generator<TranscriptEvent, void, void> {
-    for (const event of events) {
+  async *pass(events: Events): AsyncGenerator<TranscriptEvent, void, void> {
+    for await (const event of events) {
       if (event.kind === 'statement') yield event;
       else this.#held.push(event);
       yield* this.#release();

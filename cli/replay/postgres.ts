@@ -1,5 +1,6 @@
 import type {
   DecisionShown,
+  Facts,
   ResultShown,
   ServerMessage,
   Transcript,
@@ -94,14 +95,21 @@ export class PostgresTranscript implements Transcript {
     if (this.#server.lost && !lost) yield unreadable(atNs, 'server');
   }
 
-  command(record: { readonly level?: unknown }, decision: DecisionShown | undefined): void {
-    if (this.#newest === undefined) return;
+  command({ level }: Facts, decision: DecisionShown | undefined): readonly TranscriptEvent[] {
+    if (this.#newest === undefined) return [];
     this.#newest.decision = decision;
-    this.#newest.level = typeof record.level === 'string' ? record.level : undefined;
+    this.#newest.level = typeof level === 'string' ? level : undefined;
+    return [];
   }
 
-  refusal(message: string, decision: DecisionShown | undefined): void {
+  refusal(message: string, decision: DecisionShown | undefined): readonly TranscriptEvent[] {
     this.#refusal = { message, decision };
+    return [];
+  }
+
+  /** What the client was told beside its results is among its bytes. */
+  note(): readonly TranscriptEvent[] {
+    return [];
   }
 
   *finish(): Generator<TranscriptEvent, void, void> {

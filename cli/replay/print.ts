@@ -1,4 +1,6 @@
 import type { ResultShown, ServerMessage, TranscriptEvent, Value } from '#cli/replay/events.ts';
+import { decided, shorten, where } from '#cli/replay/phrases.ts';
+import { isSshEvent, SshPrinter } from '#cli/replay/ssh/print.ts';
 import { line, lines } from '#cli/terminal-safe.ts';
 import { duration, size } from '#cli/units.ts';
 
@@ -9,6 +11,7 @@ const maxMessage = 500;
 
 /** Turns events into text for people. Knows who the session is of from its open event. */
 export class TranscriptPrinter {
+  readonly #ssh = new SshPrinter(atNs => this.#time(atNs));
   #startedAt = 0;
   #who = '';
 
@@ -16,6 +19,7 @@ export class TranscriptPrinter {
     const out: string[] = [];
     if (event.kind === 'open') this.#open(event, out);
     else if (event.kind === 'statement') this.#statement(event, out);
+    else if (isSshEvent(event)) return this.#ssh.print(event);
     else if (event.kind === 'end') {
       out.push(
         `${this.#time(event.atNs)}  end: ${line(event.how)}${event.reason ? ` (${line(event.reason)})` : ''}`,
@@ -32,7 +36,7 @@ export class TranscriptPrinter {
     out.push(
       `session ${line(open.session)}`,
       `  who     ${line(`${principal.name} (${principal.kind}${groups}; ${principal.subject} at ${principal.issuer})`)}`,
-      `  target  ${line(`${target}${place === undefined ? '' : `/${place}`} by ${open.protocol}`)}`,
+      `  target  ${line(`${where(target, place)} by ${open.protocol}`)}`,
       `  from    ${line(open.clientAddress)}, ${this.#date(0)}`,
       ...(open.grant ? [`  grant   ${line(`${open.grant.id}: ${open.grant.reason}`)}`] : []),
       ...(open.policyVersion ? [`  policy  ${line(open.policyVersion)}`] : []),
@@ -48,11 +52,7 @@ export class TranscriptPrinter {
     for (const row of lines(text)) out.push(`    ${row}`);
     if (cutBytes > 0) out.push(`    … ${cutBytes} more bytes of the message (--full shows all)`);
     for (const [index, value] of values.entries()) out.push(`    $${index + 1} = ${bound(value)}`);
-    if (decision) {
-      const by =
-        decision.policies.length > 0 ? ` by ${decision.policies.join(', ')}` : ': no policy permits it';
-      out.push(`  ${line(`${decision.effect}${by}`)}${level ? `, recorded ${line(level)}` : ''}`);
-    }
+    if (decision) out.push(`  ${decided(decision)}${level ? `, recorded ${line(level)}` : ''}`);
     // What the client was told says it, if it was told.
     if (refused !== undefined && !errors.some(error => error.message === refused)) {
       out.push(`  refused: ${line(refused)}`);
@@ -134,6 +134,3 @@ function plain(value: Value): string {
   if (value === null) return 'NULL';
   return 'text' in value ? line(value.text) : `\\x${value.hex}`;
 }
-
-const shorten = (text: string, length: number): string =>
-  text.length > length ? `${text.slice(0, length - 1)}…` : text;

@@ -1,4 +1,12 @@
-import type { DecisionShown, Transcript, TranscriptEvent, TranscriptOptions } from '#cli/replay/events.ts';
+import type {
+  Asked,
+  DecisionShown,
+  Facts,
+  RecordPlace,
+  Transcript,
+  TranscriptEvent,
+  TranscriptOptions,
+} from '#cli/replay/events.ts';
 import { InOrder } from '#cli/replay/in-order.ts';
 import { transcripts } from '#cli/replay/protocols.ts';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
@@ -9,6 +17,8 @@ import type { EvidenceRecord, RecordName } from '#lib/evidence/record.ts';
 
 /** As many decisions as a gateway keeps for one session. */
 const maxDecisions = 4_096;
+/** Of what a refused command was about. */
+const maxObjects = 100;
 
 /** A session's transcript, read and verified as it goes. Ends with its end; every fault is an event in its place. */
 export async function* readTranscript(
@@ -28,8 +38,12 @@ class TranscriptBuilder {
   readonly #id: string;
   readonly #options: TranscriptOptions;
   readonly #json = new Map<RecordName, JsonRecord>();
-  readonly #decisions = new Map<number, DecisionShown>();
-  #decisionStart: number | undefined;
+  readonly #decisions = new Map<
+    number,
+    { readonly shown: DecisionShown; readonly asked: Asked | undefined }
+  >();
+  /** Sequence numbers of the first records of payloads that go on. */
+  readonly #starts = new Map<RecordName, number>();
   #transcript: Transcript | undefined;
   #atNs = 0;
   #ended = false;
@@ -39,11 +53,11 @@ class TranscriptBuilder {
     this.#options = options;
   }
 
-  *record(record: EvidenceRecord): Generator<TranscriptEvent, void, void> {
+  async *record(record: EvidenceRecord): AsyncGenerator<TranscriptEvent, void, void> {
     this.#atNs = record.elapsedNs;
-    const { type, payload, elapsedNs: atNs } = record;
-    if (type === 'clientBytes') yield* this.#transcript?.clientBytes(payload, atNs) ?? [];
-    else if (type === 'serverBytes') yield* this.#transcript?.serverBytes(payload, atNs) ?? [];
+    const { type, payload, elapsedNs: atNs, channel } = record;
+    if (type === 'clientBytes') yield* this.#transcript?.clientBytes(payload, atNs, channel) ?? [];
+    else if (type === 'serverBytes') yield* this.#transcript?.serverBytes(payload, atNs, channel) ?? [];
     else yield* this.#jsonRecord(record);
   }
 
@@ -57,23 +71,27 @@ class TranscriptBuilder {
   }
 
   /** @param lost why the session ended without an end record */
-  *finish(lost: string | undefined): Generator<TranscriptEvent, void, void> {
+  async *finish(lost: string | undefined): AsyncGenerator<TranscriptEvent, void, void> {
     if (this.#ended) return;
-    yield* this.#transcript?.finish() ?? [];
+    yield* this.#transcript?.finish(this.#atNs) ?? [];
     const [how, reason] =
       lost === undefined ? ['(open)', 'it runs still, or its end is missing'] : ['lost', lost];
     yield { kind: 'end', atNs: this.#atNs, how, reason };
   }
 
-  *#jsonRecord(record: EvidenceRecord): Generator<TranscriptEvent, void, void> {
-    const { type, sequence, elapsedNs: atNs } = record;
-    if (type === 'decision') this.#decisionStart ??= sequence;
+  async *#jsonRecord(record: EvidenceRecord): AsyncGenerator<TranscriptEvent, void, void> {
+    const { type, elapsedNs: atNs, supplement } = record;
+    const sequence = this.#starts.get(type) ?? record.sequence;
     let value: unknown;
     try {
       const json = this.#json.get(type) ?? new JsonRecord();
       this.#json.set(type, json);
       value = json.add(record);
-      if (value === undefined) return;
+      if (value === undefined) {
+        this.#starts.set(type, sequence);
+        return;
+      }
+      this.#starts.delete(type);
       if (type === 'open') {
         const open = parseOpen(value, this.#id);
         this.#transcript = Object.hasOwn(transcripts, open.protocol)
@@ -88,52 +106,86 @@ class TranscriptBuilder {
       return;
     }
     if (typeof value !== 'object' || value === null) return;
-    const facts = value as Readonly<Record<string, unknown>>;
-    if (type === 'decision') this.#decision(facts);
-    else if (type === 'command') this.#transcript?.command(facts, this.#decided(facts));
-    else if (type === 'error') yield* this.#error(facts, atNs);
-    else if (type === 'end') {
-      this.#ended = true;
-      yield* this.#transcript?.finish() ?? [];
-      const { reason } = facts;
-      yield {
-        kind: 'end',
-        atNs,
-        how: String(facts['how']),
-        ...(typeof reason === 'string' ? { reason } : {}),
-      };
+    yield* this.#facts(type, value as Facts, { sequence, atNs, supplement });
+  }
+
+  async *#facts(
+    type: RecordName,
+    facts: Facts,
+    place: RecordPlace,
+  ): AsyncGenerator<TranscriptEvent, void, void> {
+    switch (type) {
+      case 'decision':
+        this.#decision(facts, place.sequence);
+        return;
+      case 'command':
+        yield* this.#transcript?.command(facts, this.#decided(facts)?.shown, place) ?? [];
+        return;
+      case 'error':
+        yield* this.#error(facts, place);
+        return;
+      case 'notice':
+      case 'resize':
+      case 'file':
+        yield* this.#transcript?.note(type, facts, place) ?? [];
+        return;
+      case 'end': {
+        this.#ended = true;
+        yield* this.#transcript?.finish(place.atNs) ?? [];
+        const { reason } = facts;
+        yield {
+          kind: 'end',
+          atNs: place.atNs,
+          how: String(facts['how']),
+          ...(typeof reason === 'string' ? { reason } : {}),
+        };
+        return;
+      }
+      default:
+        return;
     }
   }
 
-  #decision({ effect, policies, message }: Readonly<Record<string, unknown>>): void {
-    const record = this.#decisionStart ?? 0;
-    this.#decisionStart = undefined;
+  #decision({ effect, policies, message, verb, operations }: Facts, record: number): void {
     if (this.#decisions.size >= maxDecisions) this.#decisions.clear();
     this.#decisions.set(record, {
-      effect: String(effect),
-      policies: Array.isArray(policies) ? policies.map(String) : [],
-      message: typeof message === 'string' ? message : '',
-      record,
+      shown: {
+        effect: String(effect),
+        policies: Array.isArray(policies) ? policies.map(String) : [],
+        message: typeof message === 'string' ? message : '',
+        record,
+      },
+      asked: typeof verb === 'string' ? { verb, objects: objectsOf(operations) } : undefined,
     });
   }
 
-  #decided({ decision }: Readonly<Record<string, unknown>>): DecisionShown | undefined {
+  #decided({ decision }: Facts) {
     return typeof decision === 'number' ? this.#decisions.get(decision) : undefined;
   }
 
-  *#error(facts: Readonly<Record<string, unknown>>, atNs: number): Generator<TranscriptEvent, void, void> {
+  async *#error(facts: Facts, place: RecordPlace): AsyncGenerator<TranscriptEvent, void, void> {
     const message = String(facts['message']);
     const { detail } = facts;
     // With a decision it refuses a command, and is shown there.
-    if (facts['decision'] !== undefined && this.#transcript)
-      this.#transcript.refusal(message, this.#decided(facts));
-    else
+    if (facts['decision'] !== undefined && this.#transcript) {
+      const decided = this.#decided(facts);
+      yield* this.#transcript.refusal(message, decided?.shown, decided?.asked, place);
+    } else
       yield {
         kind: 'error',
-        atNs,
+        atNs: place.atNs,
         code: String(facts['code']),
         message,
         ...(typeof detail === 'string' ? { detail } : {}),
       };
   }
+}
+
+/** Objects of all operations, each once. */
+function objectsOf(operations: unknown): string[] {
+  if (!Array.isArray(operations)) return [];
+  const objects = operations.flatMap((operation: unknown) =>
+    typeof operation === 'object' && operation !== null && 'objects' in operation ? operation.objects : [],
+  );
+  return [...new Set(objects.map(String))].slice(0, maxObjects);
 }

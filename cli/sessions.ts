@@ -10,9 +10,11 @@ import {
   withRecordings,
 } from '#cli/recordings.ts';
 import { where } from '#cli/replay/phrases.ts';
+import { kindsOf } from '#cli/replay/ssh/kinds.ts';
 import { line } from '#cli/terminal-safe.ts';
 import { duration, size, table, timestamp } from '#cli/units.ts';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
+import { readFirstCommands } from '#lib/evidence/first-commands.ts';
 import { SessionFolder } from '#lib/evidence/folder.ts';
 import { readOverview, type SessionOverview } from '#lib/evidence/overview.ts';
 
@@ -66,9 +68,11 @@ async function printLive(options: Options, io: Io): Promise<void> {
   if (options.json) {
     for (const session of shown) io.out(`${JSON.stringify(session)}\n`);
   } else {
-    const head = ['SESSION', 'START', 'PRINCIPAL', 'TARGET', 'CLIENT', 'TASK'];
-    const rows = shown.map(({ id, startedAt, principal, target, place, sourceAddress, taskId }) =>
-      [id, timestamp(startedAt), principal.name, where(target, place), sourceAddress, taskId].map(line),
+    const head = ['SESSION', 'START', 'PRINCIPAL', 'TARGET', 'KIND', 'CLIENT', 'TASK'];
+    const rows = shown.map(({ id, startedAt, principal, target, place, protocol, sourceAddress, taskId }) =>
+      [id, timestamp(startedAt), principal.name, where(target, place), protocol, sourceAddress, taskId].map(
+        line,
+      ),
     );
     io.out(table(head, rows));
   }
@@ -84,7 +88,11 @@ async function printRecorded(options: Options, io: Io): Promise<void> {
     matches(options, open.principal, open.target, open.place, open.startedAt),
   );
   wanted.sort((a, b) => b.open.startedAt - a.open.startedAt);
-  const shown = wanted.slice(0, options.limit);
+  const shown = await Promise.all(
+    wanted
+      .slice(0, options.limit)
+      .map(async session => ({ ...session, kinds: await readKinds(folder, session) })),
+  );
   if (options.json) {
     for (const session of shown) io.out(`${JSON.stringify(session)}\n`);
   } else {
@@ -95,8 +103,9 @@ async function printRecorded(options: Options, io: Io): Promise<void> {
       'DURATION',
       'PRINCIPAL',
       'TARGET',
+      'KIND',
       'CLIENT',
-      'STATEMENTS',
+      'COMMANDS',
       'REFUSED',
       'BYTES',
       'END',
@@ -135,7 +144,24 @@ async function readAll(folder: string, ids: readonly string[]) {
   return { found, faults };
 }
 
-function row({ id, open, totals, end }: SessionOverview, idLength: number): string[] {
+/** What a session of a protocol with several uses was for, as far as its first segment tells. */
+async function readKinds(
+  folder: string,
+  { id, open, totals }: SessionOverview,
+): Promise<readonly string[] | undefined> {
+  if (open.protocol !== 'ssh') return undefined;
+  try {
+    return kindsOf(await readFirstCommands(new SessionFolder(folder, id)), totals.commands);
+  } catch (cause) {
+    if (cause instanceof EvidenceFault) return undefined;
+    throw cause;
+  }
+}
+
+function row(
+  { id, open, totals, end, kinds = [] }: SessionOverview & { readonly kinds: readonly string[] | undefined },
+  idLength: number,
+): string[] {
   return [
     id.slice(0, idLength),
     timestamp(open.startedAt),
@@ -143,6 +169,7 @@ function row({ id, open, totals, end }: SessionOverview, idLength: number): stri
     end === undefined ? '' : duration(totals.elapsedNs),
     open.principal.name,
     where(open.target, open.place),
+    [open.protocol, kinds.join(', ')].filter(Boolean).join(' '),
     open.clientAddress,
     String(totals.commands),
     String(totals.refused),

@@ -59,10 +59,10 @@ describe('sallyport sessions', () => {
     const { out, exitCode } = await run(golden, 'sessions');
 
     expect(out.split('\n')[0]).toMatch(
-      /^SESSION +START +DURATION +PRINCIPAL +TARGET +CLIENT +STATEMENTS +REFUSED +BYTES +END$/,
+      /^SESSION +START +DURATION +PRINCIPAL +TARGET +KIND +CLIENT +COMMANDS +REFUSED +BYTES +END$/,
     );
     expect(out.split('\n')[1]).toMatch(
-      /^6f0e5b1c +2026-01-31 09:00:00 +17 ms +dev@example\.com +shop\/shop +192\.0\.2\.7:50123 +1 +1 +\S+ kB +closed$/,
+      /^6f0e5b1c +2026-01-31 09:00:00 +17 ms +dev@example\.com +shop\/shop +postgres +192\.0\.2\.7:50123 +1 +1 +\S+ kB +closed$/,
     );
     expect(exitCode).toBeUndefined();
   });

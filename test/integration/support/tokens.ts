@@ -6,7 +6,7 @@ import type { TestStack } from './test-stack.ts';
 
 /** A token that the identity provider's own key has signed, with whatever a test wants wrong in it. */
 export async function forgeToken(
-  { stack }: TestStack,
+  { stack }: Pick<TestStack, 'stack'>,
   changes: JWTPayload = {},
   signedBy?: CryptoKey,
 ): Promise<string> {

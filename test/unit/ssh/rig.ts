@@ -53,6 +53,8 @@ export class End extends EventEmitter<{ drain: [] }> implements Sink {
   /** Takes no more: writes say so. */
   full = false;
   readonly writableLength = 0;
+  /** When the gateway ends its side of the socket. */
+  endsToo = true;
   /** The socket below, the gateway's side and the peer's. */
   readonly socket: Duplex;
   readonly peer: Duplex;
@@ -63,6 +65,7 @@ export class End extends EventEmitter<{ drain: [] }> implements Sink {
     super();
     [this.socket, this.peer] = duplexPair();
     this.peer.resume();
+    this.peer.on('end', () => this.endsToo && this.peer.end());
     this.socket.on('error', () => {});
     this.peer.on('error', () => {});
   }

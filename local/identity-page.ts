@@ -34,7 +34,7 @@ export function page(title: string, body: string): string {
 <body>
 <h1>${title}</h1>
 ${body}
-<p><small>Development identity provider: there are no passwords here.</small></p>
+<p><small>Development identity provider: people have no passwords of their own here.</small></p>
 </body>
 </html>`;
 }

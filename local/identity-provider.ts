@@ -5,6 +5,7 @@
  * Browser flows (authorisation code with PKCE, device code) serve people, client credentials and token
  * exchange serve the agent. Access tokens are JWTs (RFC 9068) with the claims `email`, `groups` and `act`.
  */
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
@@ -42,6 +43,8 @@ export interface IdentityProvider {
   readonly issuer: string;
   readonly jwksUri: string;
   readonly agentSecret: string;
+  /** What the sign-in page asks for: who knows it may be anybody. */
+  readonly passcode: string;
   /** An access token as the person would get it by signing in, good for a day. */
   tokenFor(who: keyof typeof people | 'agent'): Promise<string>;
   stop(): Promise<void>;
@@ -57,10 +60,11 @@ export interface IdentityProviderOptions {
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
   const key = JSON.parse(await readOrMake(join(options.folder, 'issuer-key.json'), makeKey)) as JWK;
   const agentSecret = await readOrMake(join(options.folder, 'agent-secret'), () => newSecret());
+  const passcode = await readOrMake(join(options.folder, 'passcode'), newPasscode);
   const cookieKey = await readOrMake(join(options.folder, 'cookie-key'), () => newSecret());
   let handle: ReturnType<Provider['callback']> | undefined;
   const server = createServer((request, response) => {
-    if (request.url?.startsWith(signInPath(''))) void answerSignIn(provider, request, response);
+    if (request.url?.startsWith(signInPath(''))) void answerSignIn(provider, passcode, request, response);
     else void handle?.(request, response);
   });
   server.listen(options.port, loopback);
@@ -95,6 +99,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
     issuer,
     jwksUri: `${issuer}/jwks`,
     agentSecret,
+    passcode,
     tokenFor: async who => {
       const subject = who === 'agent' ? agent.actsFor.subject : who;
       return (await mint(who === 'agent' ? agent.subject : commandLineClient, subject)).token;
@@ -105,6 +110,13 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
       await once(server, 'close');
     },
   };
+}
+
+/** Eight letters and digits that are not mistaken for one another, in two groups. */
+function newPasscode(): string {
+  const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+  const letters = Array.from(randomBytes(8), byte => alphabet[byte % alphabet.length]).join('');
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
 }
 
 const resourceServer = {

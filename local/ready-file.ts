@@ -27,7 +27,13 @@ export interface ReadyFile {
   readonly people: Readonly<Record<string, ReadyPerson>>;
   readonly targets: ReadyTargets;
   readonly control: { readonly url: string };
-  readonly identity: { readonly issuer: string; readonly audience: string; readonly jwksUri: string };
+  readonly identity: {
+    readonly issuer: string;
+    readonly audience: string;
+    readonly jwksUri: string;
+    /** What the sign-in page asks for. */
+    readonly passcode: string;
+  };
   readonly aws: {
     readonly endpoint: string;
     readonly region: string;

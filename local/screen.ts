@@ -71,7 +71,7 @@ function sshLines(ready: ReadyFile, { cwd, sshHost }: ScreenContext): string[] {
   const at = `web-1@${ssh.host}`;
   const token = shortest(join(ready.paths.data, 'people', 'dba'), cwd);
   const ways = [
-    'SSH: the user name is the target. The first time it shows an address and a code; then your key is enough.',
+    `SSH: the user name is the target. The first time it shows an address and a code; the page asks for the word ${ready.identity.passcode}. Then your key is enough.`,
     `  ssh -p ${ssh.port} ${known} ${at}`,
     `  sftp -P ${ssh.port} ${known} ${at}`,
     `Or with a token as the password, as in ${token}: add -o PreferredAuthentications=password`,

@@ -188,7 +188,12 @@ async function start(
       ...(ssh ? { [sampleHostName]: { protocol: 'ssh', direct: ssh.sample.direct } } : {}),
     },
     control: { url: control.aws.apiUrl },
-    identity: { issuer: identity.issuer, audience, jwksUri: identity.jwksUri },
+    identity: {
+      issuer: identity.issuer,
+      audience,
+      jwksUri: identity.jwksUri,
+      passcode: identity.passcode,
+    },
     aws: {
       endpoint: control.aws.endpoint,
       region: control.aws.region,

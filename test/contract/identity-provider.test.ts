@@ -17,6 +17,8 @@ import { tokenExchange } from '#local/token-exchange.ts';
 import { Browser } from '../support/browser.ts';
 import { endSession, refuseDevice, signInByDevice } from '../support/device-sign-in.ts';
 
+const redirect = 'http://127.0.0.1:54321/callback';
+
 let folder: string;
 let provider: IdentityProvider;
 let verifier: TokenVerifier;
@@ -103,7 +105,6 @@ describe('the development identity provider', () => {
 
   test('signs a person in with a browser and the authorisation code flow', async () => {
     const secret = randomBytes(32).toString('base64url');
-    const redirect = 'http://127.0.0.1:54321/callback';
     const query = new URLSearchParams({
       client_id: commandLineClient,
       response_type: 'code',
@@ -115,7 +116,7 @@ describe('the development identity provider', () => {
     const browser = new Browser();
 
     const page = await browser.open(`${provider.issuer}/auth?${query}`);
-    const done = await browser.submit(page, { person: 'auditor' });
+    const done = await browser.submit(page, { person: 'auditor', passcode: provider.passcode });
     const response = await fetch(`${provider.issuer}/token`, {
       method: 'POST',
       body: new URLSearchParams({
@@ -134,6 +135,27 @@ describe('the development identity provider', () => {
       name: 'auditor@shop.example',
       groups: ['auditors'],
     });
+  });
+
+  test('who does not know the word of this machine signs in as nobody', async () => {
+    const query = new URLSearchParams({
+      client_id: commandLineClient,
+      response_type: 'code',
+      scope: 'openid email connect',
+      redirect_uri: redirect,
+      code_challenge: 'x'.repeat(43),
+      code_challenge_method: 'S256',
+    });
+    const browser = new Browser();
+    const page = await browser.open(`${provider.issuer}/auth?${query}`);
+
+    for (const passcode of ['', 'aaaa-aaaa', provider.passcode.slice(1)]) {
+      expect(await browser.submit(page, { person: 'dba', passcode })).toMatchObject({ status: 403 });
+    }
+    const typed = provider.passcode.toUpperCase().replace('-', ' ');
+    const done = await browser.submit(page, { person: 'dba', passcode: typed });
+
+    expect(new URL(done.url).searchParams.get('code')).toBeTruthy();
   });
 
   test('keeps its key over a restart, so that tokens outlive it', async () => {
@@ -172,7 +194,7 @@ describe('its sign-in for clients without a browser', () => {
     const { deviceCode, userCode, link } = await begin();
     expect(await ask(deviceCode)).toMatchObject({ error: 'authorization_pending' });
 
-    const { code, last } = await signInByDevice(link, 'dba');
+    const { code, last } = await signInByDevice(link, 'dba', provider.passcode);
 
     expect(code.text).toContain(userCode);
     expect(last.text).toContain('dba@shop.example');
@@ -192,7 +214,7 @@ describe('its sign-in for clients without a browser', () => {
     const input = await browser.open(`${provider.issuer}/device`);
     const wrong = await browser.submit(input, { user_code: 'BBBB-BBBB"><script>' });
     const confirm = await browser.submit(wrong, { user_code: userCode.toLowerCase() });
-    await browser.submit(await browser.submit(confirm), { person: 'dev' });
+    await browser.submit(await browser.submit(confirm), { person: 'dev', passcode: provider.passcode });
 
     expect(wrong.text).toContain('There is no such code');
     expect(wrong.text).not.toContain('<script>');
@@ -210,10 +232,10 @@ describe('its sign-in for clients without a browser', () => {
   });
 
   test('knows the person again in the same session, and says whom', async () => {
-    const { browser } = await signInByDevice((await begin()).link, 'dba');
+    const { browser } = await signInByDevice((await begin()).link, 'dba', provider.passcode);
     const { deviceCode, link } = await begin();
 
-    const { code } = await signInByDevice(link, 'dev', browser);
+    const { code } = await signInByDevice(link, 'dev', provider.passcode, browser);
 
     expect(code.text).toContain('dba@shop.example');
     const tokens = await ask(deviceCode);
@@ -222,7 +244,7 @@ describe('its sign-in for clients without a browser', () => {
 
   test('renews tokens once each, until the session ends', async () => {
     const { deviceCode, link } = await begin();
-    const { browser } = await signInByDevice(link, 'dev');
+    const { browser } = await signInByDevice(link, 'dev', provider.passcode);
     const first = await ask(deviceCode);
 
     const second = await refresh(first['refresh_token']!);

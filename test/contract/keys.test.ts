@@ -111,7 +111,7 @@ function newKey(): { readonly publicKey: string; readonly fingerprint: string } 
 /** A sign-in that is done. */
 async function signedIn(person: string) {
   const login = await control.beginLogin(from);
-  const pages = await signInByDevice(login.verificationUriComplete, person);
+  const pages = await signInByDevice(login.verificationUriComplete, person, identity.passcode);
   expect(pages.last.text).toContain('You are signed in');
   expect(await control.pollLogin(login.id)).toMatchObject({ state: 'done' });
   return { login, ...pages };
@@ -143,7 +143,7 @@ describe('a sign-in in a browser', () => {
   test('tells the gateway who it is, once', async () => {
     const login = await control.beginLogin(from);
     expect(await control.pollLogin(login.id)).toMatchObject({ state: 'pending' });
-    const { code } = await signInByDevice(login.verificationUriComplete, 'dba');
+    const { code } = await signInByDevice(login.verificationUriComplete, 'dba', identity.passcode);
 
     expect(code.text).toContain(login.userCode);
     // The provider may be asked again only now.
@@ -166,7 +166,7 @@ describe('a sign-in in a browser', () => {
 
   test('for this once binds no key', async () => {
     const login = await control.beginLogin(from, 'session');
-    await signInByDevice(login.verificationUriComplete, 'dev');
+    await signInByDevice(login.verificationUriComplete, 'dev', identity.passcode);
     expect(await control.pollLogin(login.id)).toMatchObject({ state: 'done' });
 
     const binding = control.bindKey({ loginId: login.id, publicKey: newKey().publicKey });

@@ -9,11 +9,12 @@ import { Browser, type Page } from './browser.ts';
 export async function signInByDevice(
   link: string,
   person: string,
+  passcode: string,
   browser = new Browser(),
 ): Promise<{ readonly browser: Browser; readonly code: Page; readonly last: Page }> {
   const code = await browser.submit(await browser.open(link));
   const next = await browser.submit(code);
-  const last = next.text.includes('name="person"') ? await browser.submit(next, { person }) : next;
+  const last = next.text.includes('name="person"') ? await browser.submit(next, { person, passcode }) : next;
   return { browser, code, last };
 }
 

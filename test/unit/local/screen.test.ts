@@ -17,7 +17,7 @@ const ready = (data: string): ReadyFile => ({
     },
   },
   control: { url: '' },
-  identity: { issuer: '', audience: '', jwksUri: '' },
+  identity: { issuer: '', audience: '', jwksUri: '', passcode: 'abcd-efgh' },
   aws: { endpoint: '', region: '', accessKeyId: '', secretAccessKey: '', tables: {} },
   paths: {
     data,

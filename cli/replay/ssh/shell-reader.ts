@@ -12,7 +12,7 @@ export type Reading =
 export interface ShownOnScreen {
   readonly lines: readonly string[];
   readonly moreLines: number;
-  /** The first lines had scrolled out of reach. */
+  /** The first lines were out of reach. */
   readonly headLost: boolean;
   /** A program used the whole screen meanwhile: what it showed is not among the lines. */
   readonly fullScreen: boolean;
@@ -30,6 +30,8 @@ const maxCommand = 8_192;
 const maxCommandRows = 100;
 /** Lines that may pass before the echo of an entered line is not expected any more. */
 const maxLinesToEcho = 200;
+/** What is shown is read when so many lines of it are there: later they may be out of reach. */
+const linesBeforeRead = 4_000;
 
 /**
  * Reads the commands of a shell from its screen: what stands, when Enter is pressed, behind the place where the
@@ -55,6 +57,11 @@ export class ShellReader {
   /** Where what was shown since the last command begins. */
   #shownFrom: Mark | undefined;
   #shownAtNs = 0;
+  /** The first lines of it, where they had to be read early, and the line feeds since. */
+  #head: readonly string[] | undefined;
+  #lineFeeds = 0;
+  /** Something was shown since the line was begun that belongs to no line of ours. */
+  #stale = false;
   #fullScreen = false;
   #resizeTo: { readonly cols: number; readonly rows: number } | undefined;
   #saidExhausted = false;
@@ -96,6 +103,7 @@ export class ShellReader {
       }
     }
     this.#wait(text);
+    if (text.includes('\n')) this.#stale = true;
     if (this.#waitingLength > maxWaitingBytes) await this.#flush();
   }
 
@@ -110,7 +118,11 @@ export class ShellReader {
       this.#forgetLine();
       return;
     }
-    if (this.#mark === undefined) {
+    if (this.#mark !== undefined && this.#stale && this.#entered.length === 0) {
+      // Keys that were no line, such as the one that ended a pager: this one may begin a line.
+      this.#mark.dispose();
+      this.#mark = this.#screen.mark();
+    } else if (this.#mark === undefined) {
       this.#mark = this.#screen.mark();
       if (this.#mark?.row !== undefined && this.#mark.col > 0) {
         this.#prompt = this.#screen.before(this.#mark.row, this.#mark.col);
@@ -122,6 +134,7 @@ export class ShellReader {
         this.#shownAtNs = atNs;
       }
     }
+    this.#stale = false;
     for (const byte of bytes) {
       // Carriage return and line feed both enter a line.
       if (byte === 0x0d || byte === 0x0a) this.#enter(atNs);
@@ -160,6 +173,9 @@ export class ShellReader {
     this.#shownFrom = undefined;
     this.#shownAtNs = atNs;
     this.#fullScreen = false;
+    this.#head = undefined;
+    // The line feed of the echo is none of what is shown.
+    this.#lineFeeds = -1;
     if (command !== '') yield { kind: 'entered', atNs, command };
   }
 
@@ -182,18 +198,24 @@ export class ShellReader {
     const mark = this.#shownFrom;
     this.#shownFrom = undefined;
     if (mark === undefined && !this.#fullScreen) return;
+    // A mark is lost with its line, which has scrolled off, or was erased.
+    const lost = mark !== undefined && mark.row === undefined;
+    const erased = lost && !this.#screen.full;
+    if (erased) this.#fullScreen = true;
     const from = mark?.row ?? 0;
-    const headLost = mark !== undefined && mark.row === undefined;
     mark?.dispose();
-    const all = this.#screen.lines(from, lastRow);
-    while (all.at(-1) === '') all.pop();
-    while (all[0] === '') all.shift();
-    if (all.length === 0 && !this.#fullScreen) return;
-    const lines = all.slice(0, this.#rows);
+    const head = this.#head;
+    this.#head = undefined;
+    const all = head ?? (erased ? [] : this.#screen.lines(from, lastRow));
+    const rows = tidyRows(all);
+    if (rows.length === 0 && !this.#fullScreen) return;
+    const lines = rows.slice(0, this.#rows);
+    const moreLines = head ? Math.max(this.#lineFeeds - lines.length, 0) : rows.length - lines.length;
+    const headLost = lost && !erased && !head;
     yield {
       kind: 'shown',
       atNs: this.#shownAtNs,
-      shown: { lines, moreLines: all.length - lines.length, headLost, fullScreen: this.#fullScreen },
+      shown: { lines, moreLines, headLost, fullScreen: this.#fullScreen },
     };
     this.#fullScreen = false;
   }
@@ -216,8 +238,16 @@ export class ShellReader {
     this.#entered = [];
   }
 
+  #readEarly(): void {
+    const from = this.#shownFrom?.row;
+    if (this.#head || from === undefined || this.#screen.alternate) return;
+    if (this.#screen.cursorRow - from < linesBeforeRead) return;
+    this.#head = this.#screen.lines(from, from + linesBeforeRead).slice(0, this.#rows);
+  }
+
   #wait(text: string): void {
     if (text === '') return;
+    for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) this.#lineFeeds++;
     this.#waiting.push(text);
     this.#waitingLength += text.length;
   }
@@ -226,9 +256,15 @@ export class ShellReader {
     const text = this.#waiting.join('');
     this.#waiting = [];
     this.#waitingLength = 0;
-    await this.#screen.write(text);
+    await this.#screen.write(text, () => this.#readEarly());
     if (this.#screen.alternate) this.#fullScreen = true;
   }
 }
 
 const tidy = (command: string): string => command.slice(0, maxCommand).trim();
+
+/** Without empty lines before and behind. */
+function tidyRows(rows: readonly string[]): readonly string[] {
+  const first = rows.findIndex(row => row !== '');
+  return first < 0 ? [] : rows.slice(first, rows.findLastIndex(row => row !== '') + 1);
+}

@@ -5,7 +5,7 @@ import { DrawingFilter } from '#cli/replay/terminal/drawing-filter.ts';
 const maxCols = 500;
 const maxRows = 200;
 /** Lines that have scrolled off and can still be read. */
-const scrollback = 2_000;
+const scrollback = 10_000;
 /** What is written before the clock is looked at. */
 const sliceLength = 4_096;
 
@@ -42,6 +42,11 @@ export class Screen {
     return this.#leftMs <= 0;
   }
 
+  /** The oldest lines are being lost. */
+  get full(): boolean {
+    return this.#terminal.buffer.normal.baseY >= scrollback;
+  }
+
   get alternate(): boolean {
     return this.#terminal.buffer.active.type === 'alternate';
   }
@@ -51,13 +56,17 @@ export class Screen {
     return this.#filter.filter(bytes);
   }
 
-  /** @param text from {@link filter} */
-  async write(text: string): Promise<void> {
+  /**
+   * @param text from {@link filter}
+   * @param between called now and then, before lines are lost that could be read the last time
+   */
+  async write(text: string, between: () => void): Promise<void> {
     for (let at = 0; at < text.length && !this.exhausted; at += sliceLength) {
       const begun = this.#now();
       await new Promise<void>(resolve =>
         this.#terminal.write(text.slice(at, at + sliceLength), () => resolve()),
       );
+      between();
       this.#leftMs -= this.#now() - begun;
     }
   }

@@ -19,8 +19,8 @@ export type Outcome = 'pass' | 'forward' | 'hold' | 'drop' | Buffer;
 /** What opens a transaction. */
 const begins = /^(?:BEGIN|START TRANSACTION)\b/;
 
-/** One for what is on its way to settle, one for the server to be asked. */
-const maxRounds = 2;
+/** One for what is on its way to settle or is asked ahead, one for the path, one for the text behind a name. */
+const maxRounds = 3;
 
 /**
  * Decides the client's messages one by one:
@@ -109,7 +109,7 @@ export class ClientMessages {
     // PostgreSQL skips what follows an error up to Sync, and so does the gateway after a refusal.
     if (conversation.refusedCycle === conversation.sent) return 'drop';
     if (this.#rounds === 0 && conversation.asksAheadOfPipeline) {
-      this.#askWhatIsMissing();
+      this.#askAhead();
       this.#questions.start();
       return 'hold';
     }
@@ -254,7 +254,7 @@ export class ClientMessages {
     if (!needs || this.#rounds >= maxRounds || !conversation.mayAsk) {
       return this.#commandOf(sql, text, path === undefined && !needsPath ? 'any' : path);
     }
-    if (ahead) this.#askWhatIsMissing();
+    if (ahead) this.#askAhead();
     else {
       if (needsPath) this.#questions.askSearchPath();
       if (needsFunctions) this.#questions.askFunctions();
@@ -264,8 +264,8 @@ export class ClientMessages {
     return undefined;
   }
 
-  #askWhatIsMissing(): void {
-    if (this.#conversation.reading.searchPath === undefined) this.#questions.askSearchPath();
+  #askAhead(): void {
+    if (this.#conversation.pathIsOld) this.#questions.askSearchPath();
     if (this.#conversation.functions === undefined) this.#questions.askFunctions();
   }
 

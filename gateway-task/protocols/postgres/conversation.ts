@@ -211,14 +211,25 @@ export class Conversation {
    * BEGIN: a question would take the snapshot that SET TRANSACTION must come before.
    */
   get asksAheadOfPipeline(): boolean {
-    const may = !this.unsynchronised && (this.status === 'I' || (this.status === 'T' && this.#hasRun));
-    return may && (this.functions === undefined || this.#path.isOld(this.#oldest));
+    return (this.status === 'I' || (this.status === 'T' && this.#hasRun)) && this.#lacksWhatOthersMake;
   }
 
   /** The same before a transaction begins, since in it a question would take its snapshot. */
   get asksAheadOfTransaction(): boolean {
-    const may = !this.unsynchronised && this.status === 'I';
-    return may && (this.functions === undefined || this.reading.searchPath === undefined);
+    return this.status === 'I' && this.#lacksWhatOthersMake;
+  }
+
+  /** The path was known and has aged. */
+  get pathIsOld(): boolean {
+    return this.#path.isOld(this.#oldest);
+  }
+
+  /**
+   * A path that the session itself has set is asked for no sooner than it is needed: the question makes the server
+   * make a temporary schema that stands first in it.
+   */
+  get #lacksWhatOthersMake(): boolean {
+    return !this.unsynchronised && (this.functions === undefined || this.pathIsOld);
   }
 
   setPrepared(name: string, facts: CommandFacts): void {

@@ -274,13 +274,30 @@ describe('a question of the gateway’s own', () => {
   });
 
   test('is asked before BEGIN, so that the transaction’s own first statement takes its snapshot', async () => {
-    const { rig, say } = open();
+    const { rig, wait, say } = open();
+    await say([client.query('SELECT * FROM orders')], done('SELECT 1'));
+    wait(60_001);
 
     await say([client.query('BEGIN')], done('BEGIN', 'T'));
     const before = asked(rig);
     await say([client.query('LOCK TABLE orders')], done('LOCK TABLE', 'T'));
 
-    expect([before, asked(rig)]).toEqual([1, 1]);
+    expect([before, asked(rig)]).toEqual([2, 2]);
+  });
+
+  test('of a path that the session has set comes no sooner than it is needed: it may make a temporary schema', async () => {
+    const { rig, say } = open();
+    await say([client.query('SET search_path = pg_temp')], done('SET'));
+
+    await say([client.query('BEGIN')], done('BEGIN', 'T'));
+    await say(
+      [client.parse('', 'SELECT 1'), ...run(), client.sync()],
+      [server.parseComplete(), ...ran('SELECT 1', 'T')],
+    );
+    const before = asked(rig);
+    await say([client.query('SELECT * FROM orders')], done('SELECT 0', 'T'));
+
+    expect([before, asked(rig)]).toEqual([0, 1]);
   });
 });
 

@@ -42,7 +42,7 @@ describe('limits', () => {
     for (let index = 0; index < 8; index += 1) silent.push(await WireClient.connect(sut.login('dev')));
 
     const ninth = await WireClient.connect(sut.login('dev'));
-    await ninth.closed(5_000);
+    await ninth.closed(20_000);
     for (const wire of silent) wire.end();
 
     await eventually('the places are given back', async () => {
@@ -59,7 +59,7 @@ describe('limits', () => {
       half.push(wire);
     }
     const ninth = await WireClient.connect(sut.login('dev'));
-    await ninth.closed(5_000);
+    await ninth.closed(20_000);
 
     for (const wire of half) wire.socket.destroy();
 

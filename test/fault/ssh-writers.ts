@@ -88,6 +88,10 @@ export function startSshWriters(login: SshLogin, place: string, each = 1): SshWr
       call<ClientChannel>(done => client.shell(way === 'pipe' ? false : {}, done)),
     );
     let shown = '';
+    let gone = false;
+    lost.catch(() => {
+      gone = true;
+    });
     channel.on('data', (data: Buffer) => {
       shown = (shown + data.toString('latin1')).slice(-2_000);
     });
@@ -98,7 +102,7 @@ export function startSshWriters(login: SshLogin, place: string, each = 1): SshWr
       channel.write(`echo ${way} ${name} >> ${executed}; echo done-$((1))-${name}\n`);
       await within(
         lost,
-        answered(() => shown.includes(`done-1-${name}`)),
+        until(() => gone || shown.includes(`done-1-${name}`)),
       );
       confirmed[way] += 1;
     }
@@ -150,8 +154,8 @@ function call<T>(start: (done: (error: Error | null | undefined, value: T) => vo
   });
 }
 
-async function shownIn(channel: ClientChannel, whether: () => boolean): Promise<void> {
-  while (!whether() && !channel.closed) await sleep(5);
+async function until(whether: () => boolean): Promise<void> {
+  while (!whether()) await sleep(5);
 }
 
 async function within<T>(lost: Promise<never>, action: Promise<T>): Promise<T> {

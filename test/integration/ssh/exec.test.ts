@@ -12,7 +12,7 @@ const mebibyte = 1024 ** 2;
 let sut: SshStack;
 beforeAll(async () => {
   sut = await startSshStack();
-}, 90_000);
+}, 120_000);
 afterAll(() => sut?.stop(), 30_000);
 
 const sha256 = async (file: string) => {

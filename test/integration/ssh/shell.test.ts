@@ -23,7 +23,7 @@ permit(
 );`,
   });
   await sut.stack.putSecret('sallyport/targets/web-2', sampleSecret(sut.stack.ssh!.sample));
-}, 90_000);
+}, 120_000);
 afterAll(() => sut?.stop(), 30_000);
 
 type Step = readonly [string, ...(string | number)[]];

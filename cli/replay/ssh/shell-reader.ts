@@ -118,14 +118,14 @@ export class ShellReader {
       this.#forgetLine();
       return;
     }
-    if (this.#mark !== undefined && this.#stale && this.#entered.length === 0) {
-      // Keys that were no line, such as the one that ended a pager: this one may begin a line.
-      this.#mark.dispose();
-      this.#mark = this.#screen.mark();
-    } else if (this.#mark === undefined) {
+    // Keys that were no line, such as the one that ended a pager: this one may begin a line.
+    const elsewhere = this.#stale && this.#entered.length === 0 && !this.#promptStands();
+    if (this.#mark === undefined || elsewhere) {
+      this.#mark?.dispose();
       this.#mark = this.#screen.mark();
       if (this.#mark?.row !== undefined && this.#mark.col > 0) {
-        this.#prompt = this.#screen.before(this.#mark.row, this.#mark.col);
+        const before = this.#screen.before(this.#mark.row, this.#mark.col);
+        if (before.trim() !== '') this.#prompt = before;
       }
       if (this.#entered.length === 0) {
         yield* this.#shown(this.#screen.cursorRow - 1);
@@ -156,6 +156,14 @@ export class ShellReader {
     if (this.#screen.exhausted) yield* this.#exhausted(atNs);
     else if (!this.#screen.alternate) yield* this.#shown(this.#screen.cursorRow);
     this.#screen.dispose();
+  }
+
+  /** What the line was begun behind is still there. */
+  #promptStands(): boolean {
+    const mark = this.#mark;
+    return (
+      mark?.row !== undefined && mark.col > 0 && this.#screen.before(mark.row, mark.col) === this.#prompt
+    );
   }
 
   /** The line that the cursor is on has ended: it is the echo of one that was entered, or something else. */

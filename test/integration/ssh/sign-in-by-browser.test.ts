@@ -18,7 +18,7 @@ beforeAll(async () => {
     `#!/bin/sh\nfor i in $(seq 300); do [ -e "$SSH_SIGNED_IN" ] && break; sleep 0.1; done\necho\n`,
     { mode: 0o755 },
   );
-}, 90_000);
+}, 120_000);
 afterAll(() => sut?.stop(), 30_000);
 
 let keys = 0;

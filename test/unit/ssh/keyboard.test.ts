@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals';
+import { rest, say } from './bytes.ts';
+import { openSession, type Rig, recorded, recordedBytes, startRig } from './rig.ts';
+
+async function terminal(): Promise<Rig> {
+  const rig = startRig();
+  await openSession(rig);
+  rig.client.say(say.request(0, 'pty-req', false, rest.pty()), say.request(0, 'shell', false));
+  await rig.settle();
+  rig.target.heard();
+  return rig;
+}
+
+async function types(rig: Rig, ...texts: string[]): Promise<void> {
+  for (const text of texts) {
+    rig.client.say(say.data(0, text));
+    await rig.settle();
+  }
+}
+
+async function shows(rig: Rig, text: string): Promise<void> {
+  rig.target.say(say.data(0, text));
+  await rig.settle();
+}
+
+const typed = (rig: Rig) => recordedBytes(rig, 'client bytes', 2);
+const withheld = (rig: Rig) => recorded(rig, 'notice').flatMap(({ withheld: count }) => count ?? []);
+
+describe('what is typed into a terminal', () => {
+  test('reaches the target as it is, key by key', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'l', 's', '\r');
+
+    expect(rig.target.heard()).toEqual(['data 20 "l"', 'data 20 "s"', 'data 20 "\\r"']);
+  });
+
+  test('is recorded when its echo is seen, and that it was typed before', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'l');
+    const before = typed(rig);
+    await shows(rig, 'l');
+
+    expect([before, typed(rig)]).toEqual(['', 'l']);
+    expect(recorded(rig, 'notice')).toEqual([{ channel: 2, typed: 1 }]);
+  });
+
+  test('is recorded at once where a line comes whole', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'rm -rf /tmp/x\r');
+
+    expect(typed(rig)).toBe('rm -rf /tmp/x\r');
+  });
+
+  test.each(['Password: ', '[sudo] password for dev: ', 'Enter PIN: ', 'Enter passphrase for key: '])(
+    'in answer to "%s" is not recorded, whole or key by key, asterisks or none',
+    async prompt => {
+      const rig = await terminal();
+      await shows(rig, `\r\n${prompt}`);
+
+      await types(rig, 'hunter2\r');
+      await shows(rig, `\r\n${prompt}`);
+      for (const key of 'geheim') {
+        await types(rig, key);
+        await shows(rig, '*');
+      }
+      await types(rig, '\r');
+
+      const all = rig.entries.map(([, content]) => content).join();
+      expect(all).not.toMatch(/hunter2|geheim/);
+      expect(typed(rig)).toBe('');
+      expect(withheld(rig)).toEqual([8, 7]);
+    },
+  );
+
+  test('where nothing is echoed is not recorded', async () => {
+    const rig = await terminal();
+    await shows(rig, '\r\n? ');
+
+    await types(rig, 'a', 'b', 'c', '\r');
+
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([4]);
+  });
+
+  test('and not echoed when the channel ends is counted', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'abc');
+    rig.client.say(say.close(0));
+    rig.target.say(say.close(0));
+    await rig.settle();
+
+    expect(withheld(rig)).toEqual([3]);
+  });
+
+  test('without end and without echo is bounded', async () => {
+    const rig = await terminal();
+
+    for (let index = 0; index < 100; index += 1) await types(rig, 'x'.repeat(1_000));
+
+    expect(withheld(rig).reduce((sum, count) => Number(sum) + Number(count), 0)).toBe(100_000);
+  });
+});

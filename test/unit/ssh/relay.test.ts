@@ -107,9 +107,11 @@ describe('a session', () => {
 
   test('repeats nothing that a terminal would obey', async () => {
     const rig = await session();
-    await fromClient(rig, exec('FORBIDDEN \u001b]0;title\u0007'));
 
-    for (const line of rig.client.heard()) expect(line).not.toMatch(/\\u001b|\\u0007/);
+    rig.relay.end(new SallyportError('killed', 'ended\u001b]0;title\u0007 by \u009bdba'));
+
+    expect(rig.client.heard()).toEqual(['stderr 10 "Sallyport: ended?]0;title? by ?dba.\\r\\n"']);
+    expect(rig.client.disconnected?.text).toBe('Sallyport: ended?]0;title? by ?dba.');
   });
 });
 

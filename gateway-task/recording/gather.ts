@@ -5,7 +5,12 @@ import type { SessionState, TurnBuffer } from './turn-buffer.ts';
 
 /** Measured: level 1 takes 128 KiB at 600 to 700 MB/s, and larger blocks hardly shrink further. */
 export const gatherBytes = 128 * 1024;
-const level1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };
+/** A frame of any block fits in one chunk: by zlib's default of 16 KiB, a block is put together from nine of them. */
+const frameBytes = gatherBytes + 1024;
+const level1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: frameBytes };
+
+/** A frame of more than this share of its records was not worth its time. */
+const worthwhile = 0.95;
 
 /** Gather buffers that are not in use. Only sessions with bulk bytes in hand hold one. */
 export class GatherPool {
@@ -67,10 +72,14 @@ export class Gather {
     else this.#serverBytes += length;
   }
 
-  /** Puts the block into the turn: compressed where that makes it smaller. */
-  drain(turn: TurnBuffer): void {
+  /**
+   * Puts the block into the turn: compressed where that makes it smaller.
+   * @param tries whether to find that out
+   * @returns whether it was worth the trial
+   */
+  drain(turn: TurnBuffer, tries: boolean): boolean {
     const records = this.#buffer.subarray(0, this.#used);
-    const frame = zstdCompressSync(records, level1);
+    const frame = tries ? zstdCompressSync(records, level1) : records;
     const smaller = frame.length < records.length;
     turn.add(
       this.#session,
@@ -82,5 +91,6 @@ export class Gather {
       this.#serverBytes,
       records.length,
     );
+    return frame.length < worthwhile * records.length;
   }
 }

@@ -18,6 +18,8 @@ const bulkBytes = 4 * 1024;
 const inPlaceCharacters = Math.floor(maxPayloadBytes / 3);
 /** All sessions together hold at most this many gather buffers for longer than one call (32 MiB). */
 const maxGathers = (32 * 1024 * 1024) / gatherBytes;
+/** After a block that does not shrink, archives and images as a rule, so many go uncompressed. */
+const untriedBlocks = 15;
 /** A gather buffer with less room than this is full: no crumbs of records. */
 const leastRoom = 1024;
 
@@ -52,6 +54,8 @@ export class JournaledSession implements SessionRecorder {
   readonly #intake: Intake;
   #gather: Gather | undefined;
   #open = true;
+  /** Blocks that compression is not tried on. */
+  #untried = 0;
 
   constructor(state: SessionState, intake: Intake, open: string) {
     this.#state = state;
@@ -131,7 +135,10 @@ export class JournaledSession implements SessionRecorder {
     if (gather === undefined) return;
     this.#gather = undefined;
     this.#intake.gathering.delete(this);
-    gather.drain(this.#intake.turn);
+    const tries = this.#untried === 0;
+    const worthwhile = gather.drain(this.#intake.turn, tries);
+    if (tries) this.#untried = worthwhile ? 0 : untriedBlocks;
+    else this.#untried -= 1;
     this.#intake.pool.give(gather.buffer);
   }
 

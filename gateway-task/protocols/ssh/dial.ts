@@ -13,6 +13,8 @@ import { Transport } from './wire/transport.ts';
 /** What a target may say before the client is in: notices that the law asks for. */
 const maxBannerBytes = 16 * 1024;
 const maxMessages = 32;
+/** Packets have 32 KiB: the more of them a read brings, the fewer are put together from two. */
+const readBytes = 256 * 1024;
 
 /** The target's leg, signed in. */
 export interface SshLeg {
@@ -35,7 +37,7 @@ export async function dial(
       hint: 'Write hostKeys or hostAuthorities for it in targets.yaml: ssh-keyscan shows what it has; compare before you trust it.',
     });
   }
-  const socket = await dialTcp(login.host, login.port, deadline, { lends: false });
+  const socket = await dialTcp(login.host, login.port, deadline, { lends: true, readBytes });
   const transport = new Transport(socket, { role: 'client', trust });
   try {
     await establish(transport, deadline);

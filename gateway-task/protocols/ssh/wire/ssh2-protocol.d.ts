@@ -55,8 +55,9 @@ declare module 'ssh2/lib/protocol/Protocol.js' {
     _kex: KeyExchange;
     /** Set while a key exchange runs: what is sent then waits. */
     _kexinit: Buffer | undefined;
-    _decipher: { readonly inSeqno: number };
-    _cipher: { encrypt(packet: Buffer): void };
+    /** Undefined until the peer has said its version. `_packet`: what has come of a packet. */
+    _decipher: { readonly inSeqno: number; _packet?: Uint8Array | null } | undefined;
+    _cipher: { encrypt(packet: Buffer): void; allocPacket(payloadBytes: number): Buffer };
     readonly _packetRW: {
       readonly write: {
         readonly allocStart: number;

@@ -7,6 +7,8 @@ import { SallyportError } from '#lib/errors.ts';
 import { algorithms, signatureAlgorithms } from './algorithms.ts';
 import { acceptCertificate, certificateAlgorithm, certifiedHostKey } from './host-certificate.ts';
 import { disconnect, extInfo, message, unimplemented } from './messages.ts';
+import { pad } from './packet-memory.ts';
+import { TurnWriter } from './turn-writer.ts';
 
 /** New keys after so many bytes in either direction, or so long: RFC 4253 section 9. */
 const rekeyBytes = 1024 ** 3;
@@ -24,6 +26,8 @@ const maxUnreadBytes = 1024 * 1024;
 const maxQueuedBytes = 64 * 1024 * 1024;
 /** What a message costs while it waits, besides its bytes. */
 const queuedOverhead = 128;
+/** Packets from here on are made in memory that is used again. */
+const bulkBytes = 1024;
 /** What a peer may send ahead before it is asked for: authentication goes step by step. */
 const maxInbox = 64;
 
@@ -58,18 +62,20 @@ export type Side =
  * much, as the peer grants no windows meanwhile.
  */
 export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
-  /** Takes each payload from authentication on; what it keeps, it may keep. Unset: {@link receive} has them. */
+  /** Takes each payload from authentication on; what it keeps, it copies. Unset: {@link receive} has them. */
   onPayload: ((payload: Buffer) => void) | undefined;
   /** Told once, when the connection cannot go on; the socket is still there. */
   onFailure: ((reason: SallyportError) => void) | undefined;
   readonly #socket: Duplex;
   readonly #protocol: Protocol;
   readonly #server: boolean;
+  readonly #writer: TurnWriter;
+  #framing: { readonly cipher: unknown; readonly block: number; readonly tail: number } | undefined;
   readonly #inbox: Buffer[] = [];
   #wake: (() => void) | undefined;
   #failure: SallyportError | undefined;
   #ready = false;
-  #blocked = false;
+  #parsing = false;
   /** A write has said no, and nobody has been told since that it is over. */
   #owesDrain = false;
   #bytes = 0;
@@ -83,6 +89,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     super();
     this.#socket = socket;
     this.#server = side.role === 'server';
+    this.#writer = new TurnWriter(socket);
     this.#protocol = new Protocol({
       server: this.#server,
       ident: 'Sallyport',
@@ -92,7 +99,7 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
       },
       onWrite: bytes => {
         this.#bytes += bytes.length;
-        if (!socket.write(bytes)) this.#blocked = true;
+        this.#writer.write(bytes);
       },
       onError: cause =>
         this.#fail(new SallyportError('protocolViolation', `SSH: ${printable(cause.message)}`, { cause })),
@@ -130,13 +137,35 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
       this.#fail(new SallyportError('tooMany', 'too much waits for new keys'));
       return true;
     }
-    const packet = write.alloc(payload.length);
+    const bulk = payload.length >= bulkBytes && !exchanging && this.#ready;
+    const packet = bulk ? this.#bulkPacket(payload.length) : write.alloc(payload.length);
     // While keys are exchanged what waits is the payload alone.
     packet.set(payload, exchanging ? 0 : write.allocStart);
     sendPacket(this.#protocol, write.finalize(packet));
-    if (this.#bytes >= rekeyBytes) this.rekey();
-    if (this.#blocked) this.#owesDrain = true;
-    return !this.#blocked;
+    // Not while a chunk is read, in which the peer's own wish for new keys may follow.
+    if (this.#bytes >= rekeyBytes && !this.#parsing) this.rekey();
+    if (this.#writer.blocked) this.#owesDrain = true;
+    return !this.#writer.blocked;
+  }
+
+  /** What ssh2's `allocPacket` makes, in memory that is used again. */
+  #bulkPacket(payloadBytes: number): Buffer {
+    const cipher = this.#protocol._cipher;
+    if (this.#framing?.cipher !== cipher) {
+      // All ciphers that are offered encrypt behind the length, so that an empty packet is one block and what follows.
+      const empty = cipher.allocPacket(0);
+      const block = empty.readUInt32BE(0);
+      this.#framing = { cipher, block, tail: empty.length - 4 - block };
+    }
+    const { block, tail } = this.#framing;
+    let padding = block - ((1 + payloadBytes) % block);
+    if (padding < 4) padding += block;
+    const length = 1 + payloadBytes + padding;
+    const packet = this.#writer.packet(4 + length + tail);
+    packet.writeUInt32BE(length, 0);
+    packet[4] = padding;
+    pad(packet, 5 + payloadBytes, padding);
+    return packet;
   }
 
   cork(): void {
@@ -247,7 +276,14 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
   readonly #onData = (chunk: Buffer): void => {
     this.#bytes += chunk.length;
     try {
-      this.#protocol.parse(chunk, 0, chunk.length);
+      // The chunk may be lent, and ssh2 keeps views of the messages of a key exchange.
+      const exchanging = !this.#ready || this.#protocol._kexinit !== undefined;
+      const bytes = exchanging ? Buffer.from(chunk) : chunk;
+      this.#parsing = true;
+      this.#protocol.parse(bytes, 0, bytes.length);
+      this.#keepPartial(bytes);
+      this.#parsing = false;
+      if (this.#bytes >= rekeyBytes) this.rekey();
     } catch (cause) {
       this.#fail(
         cause instanceof SallyportError
@@ -257,12 +293,18 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     }
   };
 
+  /** A packet that is here but for its MAC is a view of the chunk. */
+  #keepPartial(chunk: Buffer): void {
+    const decipher = this.#protocol._decipher;
+    if (decipher?._packet?.buffer === chunk.buffer) decipher._packet = Buffer.from(decipher._packet);
+  }
+
   readonly #onEnd = (): void => {
     if (!this.onPayload) this.#fail(new SallyportError('protocolViolation', 'the connection was closed'));
   };
 
   readonly #onDrain = (): void => {
-    this.#blocked = false;
+    this.#writer.drained();
     if (!this.#owesDrain) return;
     this.#owesDrain = false;
     this.emit('drain');
@@ -278,13 +320,13 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     if (type === undefined) throw new SallyportError('protocolViolation', 'an empty SSH message');
     if (type === message.disconnect || type === message.kexInit) {
       if (type === message.kexInit && this.#protocol._kexinit === undefined) this.#peerExchangeBegins();
-      return ssh2(payload);
+      return ssh2(Buffer.from(payload));
     }
     if (type === message.ignore || type === message.debug || type === message.unimplemented) return undefined;
     if (type < message.serviceRequest || (type > message.extInfo && type < message.userauthRequest)) {
       if (this.writableLength > maxUnreadBytes)
         throw new SallyportError('tooMany', 'answers are asked for that nobody reads');
-      this.write(unimplemented((this.#protocol._decipher.inSeqno - 1) >>> 0));
+      this.write(unimplemented((this.#protocol._decipher!.inSeqno - 1) >>> 0));
       return undefined;
     }
     if (this.onPayload) {

@@ -198,7 +198,7 @@ export interface Transcript {
   command(record: Facts, decision: DecisionShown | undefined, place: RecordPlace): Events;
   /** A refusal: of the client's next command, where commands are in its bytes. */
   refusal(
-    message: string,
+    refused: Facts,
     decision: DecisionShown | undefined,
     asked: Asked | undefined,
     place: RecordPlace,

@@ -102,7 +102,8 @@ export class PostgresTranscript implements Transcript {
     return [];
   }
 
-  refusal(message: string, decision: DecisionShown | undefined): readonly TranscriptEvent[] {
+  refusal(refused: Facts, decision: DecisionShown | undefined): readonly TranscriptEvent[] {
+    const message = String(refused['message']);
     this.#refusal = { message, decision };
     return [];
   }

@@ -169,7 +169,7 @@ class TranscriptBuilder {
     // With a decision it refuses a command, and is shown there.
     if (facts['decision'] !== undefined && this.#transcript) {
       const decided = this.#decided(facts);
-      yield* this.#transcript.refusal(message, decided?.shown, decided?.asked, place);
+      yield* this.#transcript.refusal(facts, decided?.shown, decided?.asked, place);
     } else
       yield {
         kind: 'error',

@@ -63,8 +63,12 @@ export class Gate {
     legs.client.on('drain', this.#onClientDrain);
   }
 
-  /** Decides a command. What policy demands and nothing here can do is a refusal. */
-  admit(command: Command): Verdict {
+  /**
+   * Decides a command. What policy demands and nothing here can do is a refusal, which is recorded.
+   *
+   * @param details what a refusal's record says besides, where no other record has it: what was asked for
+   */
+  admit(command: Command, details?: object): Verdict {
     const now = this.#now();
     this.lastActivity = now;
     if (this.#policy.expired(now)) {
@@ -89,7 +93,7 @@ export class Gate {
     const refusal = refusalOf(decision, command);
     if (refusal) {
       this.#metrics.denied += 1;
-      this.#refused(command, record, refusal);
+      this.#refused(command, record, refusal, details);
       return refusal;
     }
     this.#metrics.allowed += 1;
@@ -249,7 +253,7 @@ export class Gate {
     return record;
   }
 
-  #refused(command: Command, record: number, refusal: SallyportError): void {
+  #refused(command: Command, record: number, refusal: SallyportError, details: object | undefined): void {
     this.#metrics.refusals.inc({ reason: refusal.code });
     this.#recorder.error(
       JSON.stringify({
@@ -258,6 +262,7 @@ export class Gate {
         decision: record,
         sha256: command.digest,
         bytes: command.bytes,
+        ...details,
       }),
     );
   }
@@ -275,7 +280,7 @@ function refusalOf(decision: Decision, command: Command): SallyportError | undef
   if (decision.effect === 'deny' && command.unreadable !== undefined) {
     return new SallyportError('denied', `${command.unreadable}`, {
       detail: `Sallyport cannot read this text, and what cannot be read is refused (${decision.policies.join(', ') || 'no policy permits it'}).`,
-      hint: 'Check the statement for mistakes.',
+      hint: decision.message,
     });
   }
   if (decision.effect === 'deny') {

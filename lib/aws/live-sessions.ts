@@ -79,7 +79,12 @@ export class LiveSessions {
    */
   async open(session: LiveSession): Promise<void> {
     const expiresAt = expiresAtOf(session.startedAt + longestSessionMs);
-    if (!(await this.#table.put({ ...liveKey(session.id), ...session, expiresAt }, isNew))) {
+    // A write whose answer got lost is tried again by the SDK, and meets itself.
+    const isNewOrOwn = {
+      expression: `${isNew.expression} OR (taskId = :taskId AND startedAt = :startedAt)`,
+      values: { ':taskId': session.taskId, ':startedAt': session.startedAt },
+    };
+    if (!(await this.#table.put({ ...liveKey(session.id), ...session, expiresAt }, isNewOrOwn))) {
       throw new SallyportError('internal', 'The id of the session is taken.');
     }
   }

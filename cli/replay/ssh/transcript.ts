@@ -99,7 +99,7 @@ export class SshTranscript implements Transcript {
   }
 
   *refusal(
-    message: string,
+    refused: Facts,
     decision: DecisionShown | undefined,
     asked: Asked | undefined,
     { atNs }: RecordPlace,
@@ -107,11 +107,15 @@ export class SshTranscript implements Transcript {
     yield {
       kind: 'command',
       atNs,
-      channel: undefined,
-      command: { what: asked?.verb ?? '', text: asked?.objects.join('; ') ?? '', details: {} },
+      channel: numberOf(refused),
+      // Files are told by what was decided: their requests are in the bytes.
+      command:
+        refused['kind'] === undefined
+          ? { what: asked?.verb ?? '', text: asked?.objects.join('; ') ?? '', details: {} }
+          : describe(refused),
       decision,
       level: undefined,
-      refused: message,
+      refused: String(refused['message']),
     };
   }
 

@@ -152,7 +152,7 @@ export class ClientMessages {
   ): void {
     const { to, from } = readDestination(type, reader);
     const destination = destinationText(to);
-    const verdict = admitForward(this.#layer, destination);
+    const verdict = admitForward(this.#layer, destination, from);
     if (verdict instanceof SallyportError) {
       this.#layer.toClient(prohibited(sender, verdict));
       return;

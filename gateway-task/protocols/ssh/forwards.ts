@@ -98,7 +98,8 @@ export class Listens {
       return true;
     }
     const full = listens.size >= maxListens;
-    const verdict = cancel || full ? undefined : gate.admit(listenCommand(address));
+    const verdict =
+      cancel || full ? undefined : gate.admit(listenCommand(address), { kind: 'listen', address });
     if (verdict === undefined || verdict instanceof SallyportError) {
       if (wantReply) clientReplies.answer(() => this.#layer.toClient(requestFailure()));
       return true;
@@ -110,8 +111,8 @@ export class Listens {
 }
 
 /** Decides a connection through the target. @returns what to answer, where it may not be */
-export function admitForward(layer: ConnectionLayer, destination: string) {
-  return layer.gate.admit(forwardCommand(destination));
+export function admitForward(layer: ConnectionLayer, destination: string, origin: string) {
+  return layer.gate.admit(forwardCommand(destination), { kind: 'forward', destination, origin });
 }
 
 export function prohibited(sender: number, reason: SallyportError): Buffer {

@@ -136,7 +136,7 @@ export class SessionRequests {
       this.#deny(channel, wantReply);
       return;
     }
-    const verdict = this.#layer.gate.admit(program.command);
+    const verdict = this.#layer.gate.admit(program.command, { ...program.details, channel: channel.stream });
     if (verdict instanceof SallyportError) {
       this.#layer.refuseProgram(channel, wantReply, verdict, refusedStatus);
       return;
@@ -152,7 +152,7 @@ export class SessionRequests {
       return;
     }
     const program = subsystemProgram(name);
-    const verdict = this.#layer.gate.admit(program.command);
+    const verdict = this.#layer.gate.admit(program.command, { ...program.details, channel: channel.stream });
     if (verdict instanceof SallyportError) {
       this.#layer.refuseProgram(channel, wantReply, verdict, refusedExec);
       return;
@@ -202,7 +202,7 @@ export class SessionRequests {
   }
 
   #reverse(channel: Channel, wantReply: boolean, kind: 'agent' | 'x11', type: string, payload: Buffer): void {
-    const verdict = this.#layer.gate.admit(reverseCommand(kind));
+    const verdict = this.#layer.gate.admit(reverseCommand(kind), { kind, channel: channel.stream });
     if (verdict instanceof SallyportError) {
       this.#deny(channel, wantReply);
       return;

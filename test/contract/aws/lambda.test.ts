@@ -277,8 +277,7 @@ test('what is kept on disk is for its owner only', async () => {
 
   expect((await stat(data)).mode & 0o777).toBe(0o700);
   for (const name of await readdir(data)) {
-    expect((await stat(join(data, name))).mode & 0o777).toBe(
-      name.startsWith('secrets.sqlite') ? 0o600 : 0o700,
-    );
+    const state = await stat(join(data, name));
+    expect([name, state.mode & 0o777]).toEqual([name, state.isDirectory() ? 0o700 : 0o600]);
   }
 });

@@ -74,7 +74,7 @@ function replay(
   for (const [index, step] of steps.entries()) {
     const atNs = (index + 1) * 1_000;
     if ('command' in step) transcript.command({ level: 'local' }, step.command);
-    else if ('refusal' in step) transcript.refusal(step.refusal, deny);
+    else if ('refusal' in step) transcript.refusal({ message: step.refusal }, deny);
     else {
       const bytes = 'client' in step ? step.client : step.server;
       for (let at = 0; at < bytes.length; at += cut) {

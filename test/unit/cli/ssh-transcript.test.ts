@@ -96,7 +96,7 @@ describe('a transcript of SSH', () => {
 
   test('tells what was refused by what was asked of policy', async () => {
     const events = await tell(transcript =>
-      transcript.refusal('no', deny, { verb: 'sftp:write', objects: ['/etc/x'] }, at(1)),
+      transcript.refusal({ message: 'no' }, deny, { verb: 'sftp:write', objects: ['/etc/x'] }, at(1)),
     );
 
     expect(events).toMatchObject([
@@ -117,7 +117,7 @@ describe('a transcript of SSH', () => {
       command(4, { kind: 'sftp', operation: evil, path: evil, to: evil, flags: [evil], channel: 8 }),
       command(5, { kind: 'forward', destination: evil, origin: evil, channel: 10 }),
       transcript => transcript.command({ of: 5, connection: { origin: evil } }, undefined, at(6, true)),
-      transcript => transcript.refusal(evil, deny, { verb: evil, objects: [evil] }, at(7)),
+      transcript => transcript.refusal({ message: evil }, deny, { verb: evil, objects: [evil] }, at(7)),
       transcript =>
         transcript.note(
           'file',

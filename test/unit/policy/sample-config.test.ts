@@ -216,7 +216,7 @@ describe('on the sample host', () => {
   test.each<[Who, string, string]>([
     ['dev', 'id', 'yes'],
     ['dev', 'systemctl restart nginx', 'yes'],
-    ['dev', 'echo $(id)', 'nothing-opaque'],
+    ['dev', 'echo $(id)', 'nothing-opaque-on-hosts'],
     ['dba', 'echo $(id)', 'yes'],
     ['agent', 'cat /var/log/syslog', 'yes'],
     ['agent', 'ls -l / | head', 'yes'],

@@ -155,7 +155,9 @@ export class ClientRequests {
         : [action.action];
     const admission = this.#admit(id, actions, texts, bytes);
     if (admission === undefined) return 'done';
-    if (found.kind === 'failed') {
+    // What asks for a path alone does nothing to what is there, and has the target's own answer.
+    const asksForPath = shape.name === 'realpath' || shape.name === 'expand-path';
+    if (found.kind === 'failed' && !asksForPath) {
       // The target cannot follow the path now. It would refuse the request; if it did not, what it did would
       // not be what was decided.
       const text = found.answer.text.replace(/\p{Cc}/gu, ' ').slice(0, 255);

@@ -59,6 +59,7 @@ export class Collector {
   opaque = false;
   unknownCode = false;
   settings = false;
+  endsTransaction = false;
   copiesIn = false;
   literalsMatter = false;
   sessionMatters = false;
@@ -166,6 +167,17 @@ export class Collector {
     this.renames ||= facts.risk.opaque || facts.risk.unknownCode;
   }
 
+  /**
+   * Runs what a name stands for. Other than plans, which SQL alone can prepare, it may set, fetch, declare or end a
+   * transaction: the protocol prepares and binds anything.
+   */
+  runs(facts: CommandFacts): void {
+    this.merge(facts);
+    if (isPlanned(facts)) return;
+    this.settings = true;
+    this.renames = true;
+  }
+
   command(): CommandFacts {
     const operations = [...this.#operations]
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -188,10 +200,18 @@ export class Collector {
   }
 
   facts(unread: string | undefined): SqlFacts {
-    const { settings, prepares, deallocates, copiesIn, literalsMatter, sessionMatters, namesMatter } = this;
+    const { settings, endsTransaction, prepares, deallocates, copiesIn } = this;
+    const { literalsMatter, sessionMatters, namesMatter } = this;
     return {
       command: this.command(),
-      effects: { settings, prepares, names: this.renames, deallocates, copiesIn } satisfies SessionEffects,
+      effects: {
+        settings,
+        endsTransaction,
+        prepares,
+        names: this.renames,
+        deallocates,
+        copiesIn,
+      } satisfies SessionEffects,
       literalsMatter,
       sessionMatters,
       namesMatter,

@@ -9,6 +9,11 @@ export interface SessionEffects {
    */
   readonly settings: boolean;
   /**
+   * It ends a transaction, or a part of one, when it runs: what was set in it may be undone then. A statement that
+   * was prepared before anything was set does so as well.
+   */
+  readonly endsTransaction: boolean;
+  /**
    * SQL-level PREPARE: the name, and the facts of the statement inside. The server looks the names in it up
    * again when search_path changes, and so must whoever keeps the facts.
    */

@@ -1,4 +1,4 @@
-import { type Action, isPlanned } from '#lib/sql/collector.ts';
+import type { Action } from '#lib/sql/collector.ts';
 import { mergeNarrows, narrows } from '#lib/sql/narrowing.ts';
 import {
   type Fields,
@@ -171,11 +171,7 @@ export const queryReaders: Readonly<Record<string, NodeReader>> = {
     collector.settings ||= before;
     collector.namesMatter = true;
     if (facts === undefined) collector.unknown();
-    else {
-      collector.merge(facts);
-      // What the protocol has prepared may declare, prepare and deallocate.
-      if (!isPlanned(facts)) collector.renames = true;
-    }
+    else collector.runs(facts);
     if (collector.renames) walker.cursors.clear();
   },
 

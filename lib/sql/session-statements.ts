@@ -1,4 +1,4 @@
-import { isPlanned, maxNames, TooManyNames } from '#lib/sql/collector.ts';
+import { maxNames, TooManyNames } from '#lib/sql/collector.ts';
 import { quoteName, type SearchPath } from '#lib/sql/names.ts';
 import { forget } from '#lib/sql/queries.ts';
 import { applySetting } from '#lib/sql/session-settings.ts';
@@ -51,6 +51,7 @@ export const sessionReaders: Readonly<Record<string, NodeReader>> = {
     const pending =
       walker.context.settingsPending !== false || walker.searchPath !== walker.context.searchPath;
     // What was set in the transaction may be undone, but only if anything was; and a cursor WITH HOLD runs now.
+    if (!staysOpen.has(kind)) collector.endsTransaction = true;
     if (!staysOpen.has(kind) && pending) {
       collector.settings = true;
       collector.renames = true;
@@ -80,8 +81,7 @@ export const sessionReaders: Readonly<Record<string, NodeReader>> = {
       const portal = context.portals(name);
       if (portal === undefined) collector.unknown();
       else if (portal !== 'cursor') {
-        collector.merge(portal);
-        collector.renames ||= !isPlanned(portal);
+        collector.runs(portal);
         return;
       }
     }

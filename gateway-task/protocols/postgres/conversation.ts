@@ -103,7 +103,12 @@ export class Conversation {
       this.#copyCycle = this.sent;
     }
     this.#noteSettings(facts);
-    if (names) this.statements.doubt(this.sent);
+    if (names || this.#undoes(facts)) this.statements.doubt(this.sent);
+  }
+
+  /** A transaction ends in which something was set. */
+  #undoes({ effects }: SqlFacts): boolean {
+    return effects.endsTransaction && this.#touchedInTransaction;
   }
 
   /** A statement is bound: planning it runs code that says of itself that it changes nothing, which nobody checks. */
@@ -112,9 +117,9 @@ export class Conversation {
     if ((opaque || unknownCode) && isPlanned(facts.command)) this.#noteSettings(facts);
   }
 
-  #noteSettings({ command, effects }: SqlFacts): void {
-    const { ddl, opaque, unknownCode } = command.risk;
-    if (!effects.settings && !ddl && !opaque && !unknownCode) return;
+  #noteSettings(facts: SqlFacts): void {
+    const { ddl, opaque, unknownCode } = facts.command.risk;
+    if (!facts.effects.settings && !this.#undoes(facts) && !ddl && !opaque && !unknownCode) return;
     this.#touchedCycle = this.sent;
     this.#touchedInTransaction = true;
     this.#path.forget();
@@ -284,8 +289,11 @@ export class Conversation {
     return path === 'any' || isPlanned(facts) || path === this.reading.searchPath;
   }
 
-  /** Settings may have changed in a pipeline that the server has not answered: it has not reported them yet. */
+  /**
+   * Settings may have changed in a pipeline that the server has not answered: it has not reported them yet. Where
+   * something was set in the open transaction, anything that is under way may fail, which undoes it at once.
+   */
   get unsettled(): boolean {
-    return this.#touchedCycle >= this.done;
+    return this.#touchedCycle >= this.done || (this.#touchedInTransaction && this.sent > this.done);
   }
 }

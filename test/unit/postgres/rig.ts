@@ -211,6 +211,7 @@ function factsOf(text: string, path: readonly string[] | undefined): SqlFacts {
     },
     effects: {
       settings: text.includes('TOUCHES'),
+      endsTransaction: false,
       names: text.includes('DEALLOCATES'),
       prepares: [],
       copiesIn: /^COPY .* FROM STDIN/.test(text),

@@ -374,3 +374,51 @@ test('texts with thousands of names are asked for again rather than kept, and no
   await session.say(Array.from({ length: 460 }, (_, i) => client.parse('', text(1_000 + i))));
   expect(session.rig.toClient().toString()).toContain('C53300');
 }, 60_000);
+
+describe('what a failure or the end of a transaction undoes', () => {
+  const off = 'SET standard_conforming_strings = off';
+  const on = 'SET standard_conforming_strings = on';
+  const scsOn = server.parameterStatus('standard_conforming_strings', 'on');
+
+  /** Off outside of the transaction, on in it: whatever ends it makes texts read otherwise. */
+  async function inTransaction(session: Session): Promise<void> {
+    await session.say([client.query(off)], [scsOff, ...done('SET')]);
+    await session.say([client.query('BEGIN')], done('BEGIN', 'T'));
+    await session.say([client.query(on)], [scsOn, ...done('SET', 'T')]);
+  }
+
+  test('a text behind something that may fail waits: the failure undoes a setting at once', async () => {
+    const session = open();
+    await inTransaction(session);
+
+    await session.say([client.query('SELECT 1/0'), client.query(`ROLLBACK; ${twoWays}`)]);
+
+    expect(session.sent(Buffer.from('SELECT 1/0'))).toBe(true);
+    expect(session.sent(Buffer.from(twoWays))).toBe(false);
+  });
+
+  test('a ROLLBACK that was prepared before anything was set undoes it when it runs', async () => {
+    const session = open();
+    await session.say([client.query(off)], [scsOff, ...done('SET')]);
+    await session.say([client.parse('r', 'ROLLBACK'), client.sync()], [server.parseComplete(), ready()]);
+    await session.say([client.query('BEGIN')], done('BEGIN', 'T'));
+    await session.say([client.query(on)], [scsOn, ...done('SET', 'T')]);
+
+    await session.say([...run('', 'r'), client.sync(), client.query(twoWays)]);
+
+    expect(session.sent(Buffer.from(twoWays))).toBe(false);
+  });
+
+  test.each([
+    ['ROLLBACK', 'EXECUTE f'],
+    ['FETCH c', 'EXECUTE f'],
+  ])('%s, prepared by protocol and run by %s', async (prepared, execute) => {
+    const session = open();
+    await inTransaction(session);
+    await session.say([client.parse('f', prepared), client.sync()], [server.parseComplete(), ready('T')]);
+
+    await session.say([client.query(execute), client.query(twoWays)]);
+
+    expect(session.sent(Buffer.from(twoWays))).toBe(false);
+  });
+});

@@ -27,7 +27,7 @@ export interface SshWriters {
 }
 
 /** A mark that has no answer by then has none to hope for. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 const pauseMs = 100;
 
 /** What the target writes down when it does what it is asked: `way mark`, in this file of the folder. */

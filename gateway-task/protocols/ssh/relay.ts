@@ -97,6 +97,7 @@ export class SshRelay implements Relay {
       client: transport,
       target: leg.transport,
       targetFrames: true,
+      // What is read is lent, and copied into the packet for the other leg as it is written.
       targetLends: false,
       clientTakes: true,
       holdClient: held => this.#clientHold.set(held),

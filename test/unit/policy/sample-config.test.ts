@@ -220,6 +220,8 @@ describe('on the sample host', () => {
     ['dba', 'echo $(id)', 'yes'],
     ['agent', 'cat /var/log/syslog', 'yes'],
     ['agent', 'ls -l / | head', 'yes'],
+    ['agent', 'cat /home/web/.ssh/id_ed25519', 'no policy'],
+    ['agent', 'cat /etc/shadow', 'no policy'],
     ['agent', 'rm -rf /tmp/x', 'agents-run-nothing-else'],
     ['agent', 'cat /etc/hosts > /tmp/x', 'agents-run-nothing-else'],
     ['agent', 'unheard-of', 'agents-run-nothing-else'],

@@ -9,13 +9,22 @@ export const loopback = '127.0.0.1';
 const lowestFree = 20_000;
 const highestFree = 32_000;
 
-/** A port that was free a moment ago. */
+/**
+ * Where this process looks next. A port is given before a server listens there, so each process goes through a
+ * stretch of its own, by its id, and never gives one twice before it has been round.
+ */
+const stretch = 500;
+const first = lowestFree + (process.pid % ((highestFree - lowestFree) / stretch)) * stretch;
+let next = first + randomInt(stretch);
+
+/** A port that was free a moment ago, and that this process has not given lately. */
 export async function freePort(): Promise<number> {
-  for (let tries = 0; tries < 100; tries += 1) {
-    const port = randomInt(lowestFree, highestFree);
+  for (let tries = 0; tries < stretch; tries += 1) {
+    next = next + 1 < first + stretch ? next + 1 : first;
+    const port = next;
     if (!(await isTaken(port))) return port;
   }
-  throw new Error(`no port from ${lowestFree} to ${highestFree} is free`);
+  throw new Error(`no port from ${first} to ${first + stretch} is free`);
 }
 
 /** Whether somebody already listens there. */

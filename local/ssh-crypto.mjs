@@ -22,6 +22,8 @@ import {
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
+/** How it is built; what was built in another way is built again. */
+const wrapping = 'wrapped by nan';
 /** Compiling takes some ten seconds. */
 const limitMs = 180_000;
 /** Each of them by any of its names. */
@@ -40,7 +42,7 @@ export async function buildSshCrypto({ root, findNpm, say }) {
   if (version === undefined || !existsSync(join(home, 'binding.gyp'))) return 'the packages are not complete';
   const release = join(home, 'build', 'Release');
   const stamp = join(release, 'built-for');
-  const target = `node ${version} ${process.platform}-${process.arch}`;
+  const target = `node ${version} ${process.platform}-${process.arch} ${wrapping}`;
   if (readText(stamp) === target) return undefined;
 
   const npm = findNpm();
@@ -97,6 +99,7 @@ async function build({ work, home, modules, version, npm }) {
   });
   const source = join(work, 'crypto');
   cpSync(home, source, { recursive: true, filter: from => from !== join(home, 'build') });
+  wrapByNan(join(source, 'src', 'binding.cc'));
   const node = join(modules, 'node', 'bin');
   await run(join(node, 'node'), [gyp, 'rebuild', `--real_openssl_major=${opensslMajor(work)}`], {
     cwd: source,
@@ -110,6 +113,20 @@ async function build({ work, home, modules, version, npm }) {
     failure: 'the native half does not build',
   });
   return join(source, 'build', 'Release', 'sshcrypto.node');
+}
+
+/**
+ * Has what is made of the source wrap its objects by nan's class instead of Node.js' own. The destructor of the latter
+ * asks for the environment of the running JavaScript, and ends the process where the collector runs while there is
+ * none (github.com/nodejs/node/issues/65262, github.com/DataDog/pprof-nodejs/pull/385): every session with it.
+ */
+function wrapByNan(file) {
+  const text = readFileSync(file, 'utf8');
+  const wrapped = text.replace(/(?<![\w:])ObjectWrap\b/g, 'Nan::ObjectWrap');
+  if (wrapped === text || /node::ObjectWrap|node_object_wrap/.test(text)) {
+    throw new Error('the native half is not written as this script knows it');
+  }
+  writeFileSync(file, wrapped);
 }
 
 /** Of the OpenSSL whose headers come with Node.js. */

@@ -144,6 +144,8 @@ export type TranscriptEvent =
       /** Undefined: the recording has none. */
       readonly status: number | undefined;
       readonly signal: string | undefined;
+      /** It was never begun: the target's words. */
+      readonly why: string | undefined;
       readonly durationNs: number;
       readonly bytesIn: number;
       readonly bytesOut: number;

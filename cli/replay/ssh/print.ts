@@ -125,13 +125,15 @@ function file({ path, orPath, direction, bytes, sha256, why }: SshEvent & { kind
 }
 
 function exit(event: SshEvent & { kind: 'exit' }, head: string): string[] {
-  const { status, signal, durationNs, bytesIn, bytesOut } = event;
+  const { status, signal, why, durationNs, bytesIn, bytesOut } = event;
   const how =
     signal !== undefined
       ? `ended by signal ${line(signal)}`
       : status !== undefined
         ? `exit ${status}`
-        : 'over';
+        : why !== undefined
+          ? `not opened: ${line(why)}`
+          : 'over';
   return [`${head} ${how}  (${duration(durationNs)}, ${size(bytesIn)} in, ${size(bytesOut)} out)`, ''];
 }
 

@@ -204,13 +204,14 @@ export class SshTranscript implements Transcript {
       if (streams[stream].bytes === 0 || running.opaque || (screen && stream !== 'stderr')) continue;
       yield { kind: 'output', atNs, channel, stream, ...streams[stream].read() };
     }
-    const { status, signal } = exit;
+    const { status, signal, why } = exit;
     yield {
       kind: 'exit',
       atNs,
       channel,
       status: typeof status === 'number' ? status : undefined,
       signal: typeof signal === 'string' ? signal : undefined,
+      why: typeof why === 'string' ? why : undefined,
       durationNs: atNs - running.atNs,
       bytesIn: stdin.bytes,
       bytesOut: stdout.bytes + stderr.bytes,

@@ -264,9 +264,8 @@ export class ClientMessages {
     const more = window.grant(bytes);
     if (!window.sane) throw new SallyportError('protocolViolation', 'a window larger than a window can be');
     if (more === 0 || channel.over || channel.closed.toTarget) return;
-    payload.writeUInt32BE(channel.targetId!, 1);
     payload.writeUInt32BE(more, 5);
-    this.#layer.toTarget(payload);
+    this.#layer.passToTarget(channel, payload);
   }
 
   #eof(payload: Buffer): void {
@@ -277,8 +276,7 @@ export class ClientMessages {
       channel.files.clientEnd();
       return;
     }
-    payload.writeUInt32BE(channel.targetId, 1);
-    this.#layer.toTarget(payload);
+    this.#layer.passToTarget(channel, payload);
   }
 
   #close(payload: Buffer): void {
@@ -298,8 +296,7 @@ export class ClientMessages {
     const channel = this.#layer.channels.ofClient(new SshReader(payload, 1).u32());
     if (channel.owedToTarget === 0 || channel.targetId === undefined || channel.closed.toTarget) return;
     channel.owedToTarget -= 1;
-    payload.writeUInt32BE(channel.targetId, 1);
-    this.#layer.toTarget(payload);
+    this.#layer.passToTarget(channel, payload);
   }
 
   /** An answer to a channel that the target wants to open. */
@@ -310,18 +307,16 @@ export class ClientMessages {
       throw new SallyportError('protocolViolation', 'a channel was answered that was not asked for');
     }
     if (payload[0] === message.channelOpenFailure) {
-      payload.writeUInt32BE(channel.targetId, 1);
-      this.#layer.toTarget(payload);
-      this.#layer.channels.remove(channel);
+      this.#layer.passToTarget(channel, payload);
+      this.#layer.forget(channel, 'refused by the client');
       return;
     }
     channel.clientId = reader.u32();
     channel.toClient = new Window(reader.u32(), noReserve);
     channel.clientPacket = packetOf(reader.u32());
-    payload.writeUInt32BE(channel.targetId, 1);
     payload.writeUInt32BE(channel.id, 5);
     payload.writeUInt32BE(channel.clientPacket, 13);
-    this.#layer.toTarget(payload);
+    this.#layer.passToTarget(channel, payload);
   }
 
   #globalRequest(payload: Buffer): void {

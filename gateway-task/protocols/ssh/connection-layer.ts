@@ -15,6 +15,8 @@ import {
 } from './wire/messages.ts';
 
 const nothing = Buffer.alloc(0);
+/** RFC 4254: every message of a channel names its recipient's number first. */
+const recipientAt = 1;
 
 /** What both directions of a session share: its channels, and how each end is spoken to. */
 export class ConnectionLayer {
@@ -43,6 +45,18 @@ export class ConnectionLayer {
   /** The same for the target, behind all that was sent before. */
   toTarget(bytes: Buffer): void {
     this.gate.inject(bytes);
+  }
+
+  /** Passes a message of a channel on to the client, under the client's number for the channel. */
+  passToClient(channel: Channel, payload: Buffer): void {
+    payload.writeUInt32BE(channel.clientId!, recipientAt);
+    this.toClient(payload);
+  }
+
+  /** The same towards the target. */
+  passToTarget(channel: Channel, payload: Buffer): void {
+    payload.writeUInt32BE(channel.targetId!, recipientAt);
+    this.toTarget(payload);
   }
 
   /** Lines for the person at the other end of a session channel, as far as there is room. */
@@ -106,7 +120,25 @@ export class ConnectionLayer {
   /** After an end has closed: the channel is forgotten when the other has as well. */
   settle(channel: Channel): void {
     const { byClient, byTarget } = channel.closed;
-    if (byClient && (byTarget || channel.targetId === undefined)) this.channels.remove(channel);
+    if (byClient && (byTarget || channel.targetId === undefined)) this.forget(channel);
+  }
+
+  /**
+   * A channel that is over, or was never opened. What ran in it and has not told how it ended has its end recorded.
+   *
+   * @param why it was not opened
+   */
+  forget(channel: Channel, why?: string): void {
+    if (channel.command !== undefined) {
+      const reason = why === undefined ? {} : { why };
+      this.gate.complete(
+        channel.command,
+        // A listener has many connections, and none of them is its end.
+        channel.kind === 'forwarded' ? { closed: { channel: channel.stream, ...reason } } : { exit: reason },
+      );
+      channel.command = undefined;
+    }
+    this.channels.remove(channel);
   }
 
   /** Client bytes that were taken and go no further. */

@@ -91,8 +91,10 @@ export class Listens {
 
   #listen(address: string, cancel: boolean, wantReply: boolean, payload: Buffer): true {
     const { gate, clientReplies, listens } = this.#layer;
-    if (cancel && listens.has(address)) {
+    const listening = cancel ? listens.get(address) : undefined;
+    if (listening !== undefined) {
       listens.delete(address);
+      gate.complete(listening, { exit: {} });
       this.#layer.toTarget(payload);
       if (wantReply) clientReplies.expect();
       return true;

@@ -222,8 +222,7 @@ export class SessionRequests {
   }
 
   #pass(channel: Channel, wantReply: boolean, payload: Buffer): void {
-    payload.writeUInt32BE(channel.targetId!, 1);
-    this.#layer.toTarget(payload);
+    this.#layer.passToTarget(channel, payload);
     if (wantReply) channel.replies.expect();
   }
 

@@ -8,6 +8,9 @@ import { destinationText, noReserve, packetOf } from './forwards.ts';
 import { Window } from './window.ts';
 import { channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
 
+/** Of what a target says about a channel that it does not open, so much is recorded. */
+const maxReason = 200;
+
 /** Messages from the target: each is passed on, answered or refused. */
 export class TargetMessages {
   readonly #layer: ConnectionLayer;
@@ -76,9 +79,8 @@ export class TargetMessages {
       throw new SallyportError('protocolViolation', 'the target grants a window that is none');
     channel.onRoom?.();
     if (more === 0 || channel.over || channel.closed.toClient) return;
-    payload.writeUInt32BE(channel.clientId!, 1);
     payload.writeUInt32BE(more, 5);
-    this.#layer.toClient(payload);
+    this.#layer.passToClient(channel, payload);
   }
 
   #channelRequest(payload: Buffer): void {
@@ -94,8 +96,7 @@ export class TargetMessages {
     if (channel.over || channel.refused || channel.closed.toClient) return;
     if (wantReply) channel.owedToTarget += 1;
     if (channel.owedToTarget > 4_096) throw new SallyportError('tooMany', 'the target asks without end');
-    payload.writeUInt32BE(channel.clientId!, 1);
-    this.#layer.toClient(payload);
+    this.#layer.passToClient(channel, payload);
   }
 
   #exited(channel: Channel, exit: object): void {
@@ -107,8 +108,7 @@ export class TargetMessages {
   #pass(payload: Buffer): void {
     const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
     if (channel.over || channel.refused || channel.closed.toClient) return;
-    payload.writeUInt32BE(channel.clientId!, 1);
-    this.#layer.toClient(payload);
+    this.#layer.passToClient(channel, payload);
   }
 
   #close(payload: Buffer): void {
@@ -128,8 +128,7 @@ export class TargetMessages {
     const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
     channel.replies.arrived(() => {
       if (channel.over || channel.closed.toClient) return;
-      payload.writeUInt32BE(channel.clientId!, 1);
-      this.#layer.toClient(payload);
+      this.#layer.passToClient(channel, payload);
     });
   }
 
@@ -139,18 +138,19 @@ export class TargetMessages {
     channel.targetId = reader.u32();
     channel.toTarget = new Window(reader.u32(), channel.kind === 'session' ? sessionReserve : noReserve);
     channel.targetPacket = packetOf(reader.u32());
-    payload.writeUInt32BE(channel.clientId!, 1);
     payload.writeUInt32BE(channel.id, 5);
     payload.writeUInt32BE(channel.toTarget.passed, 9);
     payload.writeUInt32BE(channel.targetPacket, 13);
-    this.#layer.toClient(payload);
+    this.#layer.passToClient(channel, payload);
   }
 
   #failed(payload: Buffer): void {
-    const channel = this.#unopened(new SshReader(payload, 1).u32());
-    payload.writeUInt32BE(channel.clientId!, 1);
-    this.#layer.toClient(payload);
-    this.#layer.channels.remove(channel);
+    const reader = new SshReader(payload, 1);
+    const channel = this.#unopened(reader.u32());
+    reader.u32();
+    const why = reader.string().toString('utf8').slice(0, maxReason);
+    this.#layer.passToClient(channel, payload);
+    this.#layer.forget(channel, why);
   }
 
   #unopened(id: number): Channel {

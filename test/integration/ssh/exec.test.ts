@@ -5,6 +5,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { run } from '../../harness/program.ts';
+import { connect } from './one-connection.ts';
 import { type SshStack, startSshStack } from './ssh-stack.ts';
 
 const mebibyte = 1024 ** 2;
@@ -130,16 +131,15 @@ describe('a command that is refused', () => {
   });
 
   test('does not keep the next one on the same connection from running', async () => {
-    const control = join(sut.folder, 'control');
-    const settings = { ControlMaster: 'auto', ControlPath: control, ControlPersist: '10' };
+    const { value: ends, recording } = await sut.recordedOne(async () => {
+      await using client = await connect(sut, 'dev');
+      return [await client.exec('eval "$HOME"'), await client.exec('echo still here')];
+    });
 
-    const refused = await sut.ssh('dev', ['eval "$HOME"'], { settings });
-    const allowed = await sut.ssh('dev', ['echo still here'], { settings });
-    const closed = await sut.ssh('dev', [], { settings, before: ['-O', 'exit'] });
-
-    expect(refused.code).toBe(126);
-    expect(allowed).toMatchObject({ code: 0, stdout: 'still here\n' });
-    expect(closed.code).toBe(0);
+    expect(ends[0]).toMatchObject({ code: 126, stdout: '' });
+    expect(ends[1]).toEqual({ code: 0, stdout: 'still here\n', stderr: '' });
+    expect(recording.refusals).toHaveLength(1);
+    expect(recording.commands).toMatchObject([{ command: 'echo still here', exit: { status: 0 } }]);
   });
 
   test('input that was sent along with it goes nowhere', async () => {

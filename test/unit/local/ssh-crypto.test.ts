@@ -5,7 +5,7 @@ import { buildSshCrypto } from '#local/ssh-crypto.mjs';
 import { type TemporaryFolder, temporaryFolder } from '../../harness/temporary-folder.ts';
 
 const release = 'node_modules/ssh2/lib/protocol/crypto/build/Release';
-const builtFor = `node 24.0.0 ${process.platform}-${process.arch}`;
+const builtFor = `node 24.0.0 ${process.platform}-${process.arch} wrapped by nan`;
 
 let folder: TemporaryFolder;
 let said: string[];
@@ -72,4 +72,12 @@ test('without a network the start goes on, and what was built before stays', asy
   expect(said).toHaveLength(1);
   expect((await readdir(join(folder.path, release))).sort()).toEqual(['built-for', 'sshcrypto.node']);
   expect(await readFile(join(folder.path, release, 'built-for'), 'utf8')).toBe('node 20.0.0');
+});
+
+test('what the tests run with wraps its objects by nan: the class of Node.js would end the process now and then', async () => {
+  const built = await readFile(join(process.cwd(), release, 'sshcrypto.node'), 'latin1');
+
+  expect(built).toContain('AESGCMDecipher');
+  // Whoever derives from node::ObjectWrap imports it.
+  expect(built.includes('RemoveEnvironmentCleanupHook')).toBe(false);
 });

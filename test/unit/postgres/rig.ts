@@ -72,6 +72,12 @@ export function serverState(changes: Partial<ServerState> = {}): ServerState {
   };
 }
 
+/** One for all of them: it watches the event loop, and nobody tells it to stop. */
+const metrics = new Metrics(
+  () => [],
+  () => 0,
+);
+
 export function startRig(options: RigOptions = {}): Rig {
   const [client, gatewayClient] = duplexPair();
   const [server, gatewayServer] = duplexPair();
@@ -110,10 +116,7 @@ export function startRig(options: RigOptions = {}): Rig {
     fakeRecorder(entries, options),
     { use: () => {}, decide: facts => decisionOf(facts, options.sql !== undefined) },
     { expired: () => false, engine: undefined as unknown as PolicyEngine },
-    new Metrics(
-      () => [],
-      () => 0,
-    ),
+    metrics,
   );
   const connection = {
     socket: gatewayClient,

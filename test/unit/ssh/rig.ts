@@ -118,6 +118,12 @@ export class End extends EventEmitter<{ drain: [] }> implements Sink {
   }
 }
 
+/** One for all of them: it watches the event loop, and nobody tells it to stop. */
+const metrics = new Metrics(
+  () => [],
+  () => 0,
+);
+
 export function startRig(options: RigOptions = {}): Rig {
   const entries: Entry[] = [];
   const client = new End();
@@ -126,10 +132,7 @@ export function startRig(options: RigOptions = {}): Rig {
     fakeRecorder(entries, options),
     { use: () => {}, decide: facts => decisionOf(facts) },
     { expired: () => false, engine: undefined as unknown as PolicyEngine },
-    new Metrics(
-      () => [],
-      () => 0,
-    ),
+    metrics,
   );
   const connection = { socket: client.socket } as unknown as ClientConnection;
   const leg: SshLeg = {

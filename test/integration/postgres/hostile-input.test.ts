@@ -94,7 +94,9 @@ async function rawSocket(): Promise<Socket> {
 
 async function closedWithin(socket: Socket, ms: number): Promise<boolean> {
   if (socket.closed) return true;
-  return Promise.race([once(socket, 'close').then(() => true), sleep(ms, false, { ref: false })]);
+  // Not `once`, which fails where the socket is reset: that is an end as well.
+  const closed = new Promise<true>(resolve => socket.once('close', () => resolve(true)));
+  return Promise.race([closed, sleep(ms, false, { ref: false })]);
 }
 
 /** After whatever: the same process, and the honest session has not noticed. */

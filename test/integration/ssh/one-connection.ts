@@ -21,27 +21,30 @@ export async function connect(sut: SshStack, person: PersonName): Promise<OneCon
   await ready;
   client.on('error', () => {});
   return {
-    exec: async (command, input = '') => {
-      const channel = await new Promise<ClientChannel>((resolve, reject) =>
-        client.exec(command, (error, opened) => (error ? reject(error) : resolve(opened))),
-      );
-      let stdout = '';
-      let stderr = '';
-      let code: number | null = null;
-      channel.on('data', (data: Buffer) => (stdout += data));
-      channel.stderr.on('data', (data: Buffer) => (stderr += data));
-      channel.once('exit', (status: number | null) => {
-        code = status;
-      });
-      channel.on('error', () => {});
-      const end = once(channel, 'close');
-      channel.end(input);
-      await end;
-      return { code, stdout, stderr };
-    },
+    exec: (command, input = '') =>
+      new Promise<ProgramEnd>((resolve, reject) =>
+        // All of it may come in one piece: whoever listens a turn later has missed it.
+        client.exec(command, (error, channel) => (error ? reject(error) : resolve(endOf(channel, input)))),
+      ),
     [Symbol.asyncDispose]: async () => {
       client.end();
       await closed;
     },
   };
+}
+
+async function endOf(channel: ClientChannel, input: string): Promise<ProgramEnd> {
+  let stdout = '';
+  let stderr = '';
+  let code: number | null = null;
+  channel.on('data', (data: Buffer) => (stdout += data));
+  channel.stderr.on('data', (data: Buffer) => (stderr += data));
+  channel.once('exit', (status: number | null) => {
+    code = status;
+  });
+  channel.on('error', () => {});
+  const closed = once(channel, 'close');
+  channel.end(input);
+  await closed;
+  return { code, stdout, stderr };
 }

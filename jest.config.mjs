@@ -10,7 +10,7 @@ const base = {
   testEnvironment: 'node',
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': swc },
-  setupFilesAfterEnv: ['<rootDir>/test/harness/timeout.ts'],
+  setupFilesAfterEnv: ['<rootDir>/test/harness/every-test.ts'],
 };
 
 /**

@@ -133,12 +133,14 @@ const lines = fc.oneof(
     .map(parts => `p ${parts.join('')}`),
 );
 
-/** find puts names of files where a line has `{}`. */
+/** find puts names of files where a line has `{}`, and a word is quoted as what is in it then wants. */
 function isListed(ran: string, objects: readonly string[]): boolean {
   return objects.some(object => {
     if (!object.includes('{}')) return object === ran;
-    const escaped = (part: string) => part.replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&');
-    const pattern = object.split('{}').map(escaped).join('.*');
+    const pattern = object
+      .replaceAll(/[$()*+.?[\\\]^{|}]/g, '\\$&')
+      .replaceAll(/'([^']*\\\{\\\}[^']*)'/g, "'?$1'?")
+      .replaceAll('\\{\\}', '.*');
     return new RegExp(`^${pattern}$`, 's').test(ran);
   });
 }

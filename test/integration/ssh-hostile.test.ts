@@ -10,7 +10,6 @@ import { eventually } from './support/eventually.ts';
 import { memoryOf, openFilesOf, untilCalm } from './support/process-facts.ts';
 
 const long = process.env['SALLYPORT_LONG'] === '1';
-const seed = Number(process.env['SALLYPORT_SEED'] ?? 20_260_101);
 const mebibyte = 1024 ** 2;
 
 let sut: SshStack;
@@ -102,7 +101,7 @@ describe('before sign-in', () => {
           expect(await closedWithin(socket, 10_000)).toBe(true);
         },
       ),
-      { seed, numRuns: long ? 2_000 : 60 },
+      { numRuns: long ? 2_000 : 60 },
     );
     await expectNoHarm();
   }, 600_000);

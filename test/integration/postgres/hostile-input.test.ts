@@ -14,7 +14,6 @@ import { startTestStack, type TestStack } from '../support/test-stack.ts';
 import { errorFields, int32, messages, sslRequest, startup, WireClient } from '../support/wire-client.ts';
 
 const long = process.env['SALLYPORT_LONG'] === '1';
-const seed = Number(process.env['SALLYPORT_SEED'] ?? 20_260_101);
 const silentConnections = long ? 10_000 : 2_000;
 const handshakeDeadlineMs = 30_000;
 const mebibyte = 1024 ** 2;
@@ -180,7 +179,7 @@ describe('before sign-in', () => {
           expect(await closedWithin(socket, 10_000)).toBe(true);
           expectNoHarm();
         }),
-        { seed, numRuns: long ? 5_000 : 150 },
+        { numRuns: long ? 5_000 : 150 },
       );
     },
     long ? 900_000 : 60_000,
@@ -247,7 +246,7 @@ describe('after sign-in', () => {
           await wire.closed(20_000);
           expectNoHarm();
         }),
-        { seed, numRuns: long ? 1_000 : 40 },
+        { numRuns: long ? 1_000 : 40 },
       );
     },
     long ? 900_000 : 90_000,

@@ -6,7 +6,6 @@ import { rest, say } from './bytes.ts';
 import { type End, recorded, startRig } from './rig.ts';
 
 const long = process.env['SALLYPORT_LONG'] === '1';
-const seed = Number(process.env['SALLYPORT_SEED'] ?? 20_260_101);
 
 const number = fc.oneof(
   { weight: 8, arbitrary: fc.nat(3) },
@@ -175,7 +174,7 @@ test(
         const opened = rig.target.received.filter(payload => payload[0] === 90);
         expect(Buffer.concat(opened).includes('FORBIDDEN')).toBe(false);
       }),
-      { seed, numRuns: long ? 20_000 : 400 },
+      { numRuns: long ? 20_000 : 400 },
     );
   },
   long ? 900_000 : 60_000,
@@ -227,7 +226,7 @@ test(
           expect([ledgers.client.overdrawn, ledgers.target.overdrawn]).toEqual([false, false]);
         },
       ),
-      { seed, numRuns: long ? 5_000 : 200 },
+      { numRuns: long ? 5_000 : 200 },
     );
   },
   long ? 900_000 : 60_000,

@@ -64,9 +64,14 @@ async function establish(transport: Transport, deadline: AbortSignal): Promise<v
   }
 }
 
-/** RFC 4252, client side, in one attempt. @returns the target's banner */
+/**
+ * RFC 4252, client side, in one attempt; a host that takes no password but by its prompts (RFC 4256) is answered there.
+ *
+ * @returns the target's banner
+ */
 async function signIn(transport: Transport, login: SshLogin, deadline: AbortSignal): Promise<string> {
   transport.write(serviceRequest('ssh-userauth'));
+  let prompted = false;
   let banner = '';
   for (let count = 0; count < maxMessages; count += 1) {
     const payload = await transport.receive(deadline);
@@ -80,15 +85,23 @@ async function signIn(transport: Transport, login: SshLogin, deadline: AbortSign
         if (banner.length > maxBannerBytes) throw refused('the target says too much before the sign-in');
         break;
       case message.userauthInfoRequest:
-        // The only other message of this number follows a question that is never asked.
+        // PASSWD_CHANGEREQ has the same number.
+        if (!prompted) throw refused(`the target wants a new password for ${login.username}`);
         transport.write(answer(reader, login));
         break;
       case message.userauthSuccess:
         return banner;
-      case message.userauthFailure:
+      case message.userauthFailure: {
+        const takes = reader.nameList();
+        if (!prompted && onlyByPrompt(takes, login)) {
+          prompted = true;
+          transport.write(begin(login, 'keyboard-interactive').string('').string('').done());
+          break;
+        }
         throw refused(
-          `the target refused the gateway's own login ${login.username} (it takes ${reader.nameList().join(', ')})`,
+          `the target refused the gateway's own login ${login.username} (it takes ${takes.join(', ')})`,
         );
+      }
       default:
         throw refused('the target sent an unexpected message at sign-in');
     }
@@ -96,15 +109,31 @@ async function signIn(transport: Transport, login: SshLogin, deadline: AbortSign
   throw refused('the target does not come to an end at sign-in');
 }
 
-async function request(transport: Transport, { username, credential }: SshLogin): Promise<Buffer> {
-  const begin = (method: string): SshWriter =>
-    new SshWriter(1_024).u8(message.userauthRequest).string(username).string('ssh-connection').string(method);
-  if (credential.kind === 'password') return begin('password').bool(false).string(credential.password).done();
+/** A password that was not taken as one is not tried again: accounts are locked for less. */
+function onlyByPrompt(takes: readonly string[], { credential }: SshLogin): boolean {
+  return (
+    credential.kind === 'password' && takes.includes('keyboard-interactive') && !takes.includes('password')
+  );
+}
+
+function begin({ username }: SshLogin, method: string): SshWriter {
+  return new SshWriter(1_024)
+    .u8(message.userauthRequest)
+    .string(username)
+    .string('ssh-connection')
+    .string(method);
+}
+
+async function request(transport: Transport, login: SshLogin): Promise<Buffer> {
+  const { credential } = login;
+  if (credential.kind === 'password') {
+    return begin(login, 'password').bool(false).string(credential.password).done();
+  }
   const { signer, certificate } = credential;
   const type = signer.publicKey.type;
   const algorithm = signer.algorithms[0]!;
   const named = certificate === undefined ? algorithm : `${type}-cert-v01@openssh.com`;
-  const unsigned = begin('publickey')
+  const unsigned = begin(login, 'publickey')
     .bool(true)
     .string(named)
     .string(certificate ?? signer.publicKey.blob)

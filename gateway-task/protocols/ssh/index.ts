@@ -1,5 +1,6 @@
 import type { Protocol, ProtocolMaker } from '#gateway/protocols/protocol.ts';
 import type { SshTarget } from '#lib/policy/config/targets/ssh.ts';
+import { publicKeyLine } from '#lib/ssh/key-line.ts';
 import { dial, type SshLeg } from './dial.ts';
 import type { SshSettings } from './environment.ts';
 import { greet, greeted, type SshHello } from './greet.ts';
@@ -18,7 +19,7 @@ export const ssh: ProtocolMaker<SshSettings> = {
     const authority = settings.userCa === undefined ? undefined : UserAuthority.inKms(settings.userCa);
     return {
       name: 'ssh',
-      facts: { cryptography },
+      facts: { cryptography, ...(authority && { userAuthority: await lineOf(authority) }) },
       greet: (connection, reception) => greet(connection, reception, hostKeys, trusted),
       dial: (grant, _hello, deadline) => dial(grant, authority, deadline),
       relay: (connection, hello, leg, gate, inner) =>
@@ -35,3 +36,13 @@ export const ssh: ProtocolMaker<SshSettings> = {
     };
   },
 };
+
+/** What a host needs in its TrustedUserCAKeys, for whoever sets one up. */
+async function lineOf(authority: UserAuthority): Promise<string> {
+  try {
+    return publicKeyLine(await authority.publicKey(), 'sallyport');
+  } catch {
+    // It is asked again at the first sign-in, which fails with its reason if there is still no answer.
+    return 'unknown: KMS did not answer';
+  }
+}

@@ -10,7 +10,18 @@ import { run } from '../../harness/program.ts';
 import { startTestSshd, type TestSshd } from '../support/sshd.ts';
 import { type SshStack, startSshStack } from './ssh-stack.ts';
 
-const names = ['by-key', 'by-password', 'wrong-password', 'changed', 'other-ca', 'unknown', 'ca'];
+const names = [
+  'by-key',
+  'by-password',
+  'by-prompt',
+  'wrong-password',
+  'wrong-at-prompt',
+  'expired',
+  'changed',
+  'other-ca',
+  'unknown',
+  'ca',
+];
 
 let sut: SshStack;
 let host: TestSshd;
@@ -48,6 +59,9 @@ beforeAll(async () => {
     unknown: sshd,
     ca: { ...sshd, hostAuthorities: [host.hostAuthority] },
     'by-password': { ...asking.at, username: 'by-password', password: 'correct horse' },
+    'by-prompt': { ...asking.at, username: 'by-prompt', password: 'correct horse' },
+    'wrong-at-prompt': { ...asking.at, username: 'by-prompt', password: 'wrong horse' },
+    expired: { ...asking.at, username: 'expired', password: 'correct horse' },
     'wrong-password': { ...asking.at, username: 'by-password', password: 'wrong horse' },
   };
   for (const [name, secret] of Object.entries(secrets)) {
@@ -71,6 +85,17 @@ async function startAskingHost(keyFile: string) {
       asked.push(`${context.username} ${context.method}`);
       if (context.method === 'password' && context.username === 'by-password') {
         return context.password === 'correct horse' ? context.accept() : context.reject();
+      }
+      if (context.username === 'by-prompt') {
+        if (context.method !== 'keyboard-interactive') return context.reject(['keyboard-interactive']);
+        context.prompt([{ prompt: 'Password: ', echo: false }], ([said]) =>
+          said === 'correct horse' ? context.accept() : context.reject(['keyboard-interactive']),
+        );
+        return;
+      }
+      if (context.method === 'password' && context.username === 'expired') {
+        context.requestChange('Choose a new one: ', () => context.reject());
+        return;
       }
       context.reject(['password']);
     });
@@ -110,6 +135,14 @@ describe('the gateway signs in', () => {
     expect(asking.asked).toContain('by-password password');
   });
 
+  test('by the password in the secret, at the prompt of a host that takes it nowhere else', async () => {
+    const { value: end, recording } = await sut.recordedOne(() => at('by-prompt'));
+
+    expect(end).toEqual({ code: 0, stdout: 'reached\n', stderr: '' });
+    expect(recording.everything.includes('correct horse')).toBe(false);
+    expect(asking.asked.slice(-2)).toEqual(['by-prompt password', 'by-prompt keyboard-interactive']);
+  });
+
   test('to a host that an authority vouches for', async () => {
     expect(await at('ca')).toEqual({ code: 0, stdout: 'reached\n', stderr: '' });
   });
@@ -141,12 +174,22 @@ describe('is refused before anything of the gateway is shown to the host, and sa
   });
 });
 
-test('a password that the host does not take is said to be the trouble of the gateway', async () => {
-  const end = await at('wrong-password');
+test.each(['wrong-password', 'wrong-at-prompt'])(
+  '%s is said to be the trouble of the gateway',
+  async name => {
+    const end = await at(name);
+
+    expect(end.code).toBe(255);
+    expect(end.stderr).toContain("refused the gateway's own login");
+    expect(end.stderr).not.toContain('wrong horse');
+  },
+);
+
+test('a password that the host wants changed is not changed by anybody, and said to be the trouble', async () => {
+  const end = await at('expired');
 
   expect(end.code).toBe(255);
-  expect(end.stderr).toContain("refused the gateway's own login");
-  expect(end.stderr).not.toContain('wrong horse');
+  expect(end.stderr).toContain('the target wants a new password for expired');
 });
 
 describe('what a client names', () => {

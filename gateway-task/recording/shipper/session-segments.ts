@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
+import type { ManifestSegment } from '#lib/evidence/manifest.ts';
 import { recordTypes } from '#lib/evidence/record.ts';
 import { segmentBytes, segmentMs } from '#lib/evidence/segment.ts';
 import { count, type Totals } from '#lib/evidence/totals.ts';
@@ -40,6 +41,8 @@ export class SessionSegments {
   /** Of the next record; after a segment that does not hold, whatever comes. */
   #sequence: number;
   #segment: OpenSegment | undefined;
+  /** What the manifest will say of the segments that were written here. */
+  readonly #written: ManifestSegment[] = [];
 
   constructor(options: SessionSegmentsOptions) {
     this.#options = options;
@@ -128,6 +131,7 @@ export class SessionSegments {
   #finish(segment: OpenSegment, how: { final: boolean; lost?: { reason: string } }): void {
     const { records, bytes } = segment;
     this.#previous = segment.file.finish({ records, bytes, ...how, totals: this.#totals });
+    this.#written.push({ sha256: this.#previous, records, bytes });
     this.#segment = undefined;
     this.#index++;
     this.#final = how.final;
@@ -136,7 +140,7 @@ export class SessionSegments {
 
   #seal(): void {
     try {
-      sealSession(this.#dir, this.#options.fsync);
+      sealSession(this.#dir, this.#options.fsync, this.#written);
     } catch (cause) {
       if (!(cause instanceof EvidenceFault)) throw cause;
       // Readers will miss the manifest and name what is wrong; the next session must not wait for this one.

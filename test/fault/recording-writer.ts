@@ -26,7 +26,19 @@ const { values } = parseArgs({
   },
 });
 const spoolDir = values.spool!;
-const say = (text: string) => writeSync(1, `${text}\n`);
+const moment = new Int32Array(new SharedArrayBuffer(4));
+
+/** Waits while the reader does not read: a busy machine lets a pipe run full. */
+function say(text: string): void {
+  for (let rest = Buffer.from(`${text}\n`); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') throw cause;
+      Atomics.wait(moment, 0, 0, 1);
+    }
+  }
+}
 
 if (values.shipper) {
   const shipper = ShipperProcess.start({

@@ -49,13 +49,18 @@ export function startSshWriters(login: SshLogin, place: string, each = 1): SshWr
 
   async function exec(client: Client, lost: Promise<never>): Promise<void> {
     while (running) {
-      const channel = await within(
+      const code = await within(
         lost,
-        call<ClientChannel>(done => client.exec(`echo exec ${mark()} >> ${executed}`, done)),
+        call<unknown>(done => {
+          client.exec(`echo exec ${mark()} >> ${executed}`, (error, channel) => {
+            if (error) return done(error, undefined);
+            // All of it may have come in one piece: whoever listens a turn later has missed it.
+            channel.once('exit', (status: unknown) => done(null, status));
+            channel.resume();
+            channel.stderr.resume();
+          });
+        }),
       );
-      channel.resume();
-      channel.stderr.resume();
-      const [code] = await within(lost, once(channel, 'exit'));
       if (code !== 0) throw new Error(`exit status ${code}`);
       confirmed.exec += 1;
     }

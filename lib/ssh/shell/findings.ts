@@ -54,7 +54,7 @@ export class Findings {
     return [];
   }
 
-  command({ assignments, words, redirections }: SimpleCommand, depth = 0): void {
+  command({ assignments, words, redirections, ofGroup }: SimpleCommand, depth = 0): void {
     this.statements += 1;
     for (const { direction, target } of redirections) {
       this.#object(`${direction === 'in' ? '<' : '>'} ${target.shown}`);
@@ -67,6 +67,8 @@ export class Findings {
       if (!assignments.every(isHarmlessAssignment)) this.#take('defines');
     }
     if (words.length > 0) this.#run(words, depth);
+    // zsh runs a program of its own where there is none, which pages what it is given.
+    else if (redirections.length > 0 && !ofGroup) this.#take('unknown');
   }
 
   /** Not all that runs can be told. */

@@ -60,7 +60,8 @@ const runners: Readonly<Record<string, Runner>> = {
   time: { flags: 'p' },
   setsid: { flags: 'cfw', long: ['ctty', 'fork', 'wait'] },
   stdbuf: { values: 'ioe', longValues: ['input', 'output', 'error'] },
-  exec: { flags: 'cl', values: 'a' },
+  // Not -a: some programs are another one under another name.
+  exec: { flags: 'cl' },
   command: { flags: 'pvV' },
   builtin: {},
 };

@@ -93,6 +93,19 @@ export function hasOnly(words: readonly Word[], from: number, forms: OptionForms
   return true;
 }
 
+/** Letters and names of the options, among operands too, where all options are known. */
+export function namesOf(words: readonly Word[], from: number, forms: OptionForms): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (let at = from; at < words.length; ) {
+    const read = readOptions(words, at, forms);
+    if (read === undefined) return new Set();
+    for (const name of read.names) names.add(name);
+    if (read.ended) break;
+    at = read.operands + 1;
+  }
+  return names;
+}
+
 /** Words that are no options, where all options are known. */
 export function operandsOf(words: readonly Word[], from: number, forms: OptionForms): readonly Word[] {
   const operands: Word[] = [];

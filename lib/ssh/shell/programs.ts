@@ -1,4 +1,4 @@
-import { hasOnly, mayBeOption, type OptionForms, operandsOf } from '#lib/ssh/shell/options.ts';
+import { hasOnly, mayBeOption, namesOf, type OptionForms, operandsOf } from '#lib/ssh/shell/options.ts';
 import type { Word } from '#lib/ssh/shell/word.ts';
 
 /** What a program can do, told the words it is given. */
@@ -88,15 +88,40 @@ const isLiteral = ({ text, pattern }: Word): boolean => text !== undefined && !p
 const isOperand = ({ text, pattern }: Word): boolean =>
   text !== undefined && !text.startsWith('-') && !(pattern && mayBeOption(text));
 
+/** A number that is one to every shell. Of another word, some take the value of the variable, and compute that. */
+const isDecimal = ({ text }: Word): boolean => /^-?\d+$/.test(text ?? '');
 /** A format that prints its arguments: no `%n`, which assigns to a variable in bash. */
 const printfFormat = /^(?!-)(?:[^%]|%[-+0-9.]*[sdiucxXo%])*$/;
+const printfComputes = /%[-+0-9.]*[diuxXo]/;
+const printfReads: Rule = ([, format, ...rest]) => {
+  const text = format?.text;
+  const known = text !== undefined && isLiteral(format!) && rest.every(isLiteral) && printfFormat.test(text);
+  return readsIf(known && (!printfComputes.test(text) || rest.every(isDecimal)), 'unknown');
+};
+
+/** POSIX.1-2024 XCU test, and what shells added. Not -v and -R, which compute subscripts, nor zsh's. */
+const testOperator = /^-(?:[abcdefghknoprsuwxzGLNOS]|nt|ot|ef)$/;
+const testComputes = /^-(?:eq|ne|lt|le|gt|ge|t)$/;
+const testReads: Rule = words =>
+  readsIf(
+    words.slice(1).every((word, index, rest) => {
+      const text = word.text ?? '[';
+      // A subscript is computed.
+      if (!isLiteral(word) || text.includes('[')) return false;
+      if (!testComputes.test(text))
+        return !text.startsWith('-') || testOperator.test(text) || isDecimal(word);
+      const operands = text === '-t' ? [rest[index + 1]] : [rest[index - 1], rest[index + 1]];
+      return operands.every(operand => operand !== undefined && isDecimal(operand));
+    }),
+    'unknown',
+  );
 /** A sed script that prints lines by their numbers: `10,20p`. */
 const sedPrints = /^(\d+|\$)(,(\d+|\$))?p$/;
 const findWrites = /^-(exec|execdir|ok|okdir|delete|fls|fprint0?|fprintf)$/;
 
 const rules: Readonly<Record<string, Rule>> = {
-  test: words => readsIf(words.every(isLiteral), 'unknown'),
-  '[': words => readsIf(words.every(isLiteral), 'unknown'),
+  test: testReads,
+  '[': testReads,
   exit: words =>
     readsIf(
       words.slice(1).every(({ text }) => /^\d+$/.test(text ?? '')),
@@ -107,8 +132,7 @@ const rules: Readonly<Record<string, Rule>> = {
       words.slice(1).every(({ text }) => /^[\d.]+[smhd]?$/.test(text ?? '')),
       'unknown',
     ),
-  printf: words =>
-    readsIf(words.every(isLiteral) && words.length > 1 && printfFormat.test(words[1]!.text!), 'unknown'),
+  printf: printfReads,
   sort: options(sortForms),
   file: options(fileForms),
   diff: options(diffForms),
@@ -118,7 +142,7 @@ const rules: Readonly<Record<string, Rule>> = {
   netstat: options(netstatForms),
   journalctl: words =>
     // Without it, a person may be handed a pager, which runs programs.
-    readsIf(hasOnly(words, 1, journalForms) && words.some(({ text }) => text === '--no-pager'), 'unknown'),
+    readsIf(hasOnly(words, 1, journalForms) && namesOf(words, 1, journalForms).has('no-pager'), 'unknown'),
   systemctl: words =>
     readsIf(/^is-(active|enabled|failed)$/.test(words[1]?.text ?? '') && words.every(isOperand), 'writes'),
   // A second operand is the file it writes.

@@ -10,6 +10,8 @@ export interface SimpleCommand {
   readonly assignments: readonly Word[];
   readonly words: readonly Word[];
   readonly redirections: readonly Redirection[];
+  /** There are redirections alone, and they are those of a group in parentheses. */
+  readonly ofGroup?: true;
 }
 
 /** A text that is not of the part of the language that is read. The message says what is met, for people. */
@@ -94,10 +96,18 @@ class Reader {
     for (;;) {
       const char = this.#text[this.#at];
       if (char === ' ' || char === '\t') this.#at += 1;
-      else if (char === '\\' && this.#text[this.#at + 1] === '\n') this.#at += 2;
+      else if (char === '\\' && this.#text[this.#at + 1] === '\n') this.#continuation();
       else if (char === '#') this.#skipComment();
       else return;
     }
+  }
+
+  /** Shells join the lines before they look for words: behind a blank, nothing grows together by it. */
+  #continuation(): void {
+    if (!/[ \t\n]/.test(this.#text[this.#at - 1] ?? ' ')) {
+      throw new UnreadShell('it has a line that goes on in the middle of a word or an operator');
+    }
+    this.#at += 2;
   }
 
   #skipComment(): void {
@@ -151,7 +161,8 @@ class Reader {
     const [assignments, words, redirections] = [this.#assignments, this.#words, this.#redirections];
     if (assignments.length + words.length + redirections.length === 0) return;
     if (this.#commands.length === maxCommands) throw new UnreadShell('it has too many commands');
-    this.#commands.push({ assignments, words, redirections });
+    const ofGroup = this.#expect === 'afterGroup' && { ofGroup: true as const };
+    this.#commands.push({ assignments, words, redirections, ...ofGroup });
     this.#assignments = [];
     this.#words = [];
     this.#redirections = [];

@@ -93,7 +93,11 @@ function rsyncLine(words: readonly Word[]): TransferLine {
   const dot = words.findIndex(({ text }, index) => index >= from && !text!.startsWith('-'));
   if (dot === -1 || words[dot]!.text !== '.') return none;
   const options = words.slice(from, dot).map(({ text }) => text!);
-  const paths = words.slice(dot + 1).map(transferPath);
+  // Options are taken behind the dot as well.
+  const behind = words.slice(dot + 1);
+  if (behind.some(({ text, pattern }) => text!.startsWith('-') || (pattern && mayBeOption(text!))))
+    return none;
+  const paths = behind.map(transferPath);
   return { rsyncServer: { direction: sender ? 'from' : 'to', options, paths } };
 }
 
@@ -109,9 +113,12 @@ function transferPath({ text, pattern, shown }: Word): TransferPath {
   return { path: text!, expands: pattern || shown.startsWith('~') };
 }
 
-/** Options of rsync that make it neither run a program nor open a file besides those that it transfers. */
+/**
+ * Options of rsync that make it neither run a program nor open a file besides those that it transfers, and that
+ * are all of them: `-s` has more come on the input. Of `-e`, a server is told what its client can, behind a dot.
+ */
 const plainRsyncOption = new RegExp(
-  `^(-[A-Za-z]+(\\.[A-Za-z]*)?|--(${[
+  `^(-(?=.)[acdghiklmnopqrtuvxyzADEHIJKLNORSUWX]*(e\\.[A-Za-z]*)?|--(${[
     'numeric-ids|partial|inplace|from0|existing|ignore-existing|size-only|stats|remove-source-files',
     'delete(-(before|during|delay|after|excluded))?',
     '(timeout|bwlimit|log-format|max-size|min-size|compress-level|compress-choice|checksum-choice|block-size)=[\\w.%:+-]*',

@@ -36,6 +36,7 @@ export class Gate {
   #client: Sink | undefined;
   #legs: Legs | undefined;
   #clientBlocked = false;
+  #afterDrain: (() => void)[] = [];
   /** Milliseconds since the epoch of the last byte in either direction. */
   lastActivity: number;
 
@@ -193,9 +194,11 @@ export class Gate {
    * @param recorded what the recording keeps: without the secrets in it, or without a message around it
    */
   reply(bytes: Buffer, recorded = bytes, channel = 0): void {
-    this.lastActivity = this.#now();
     this.#metrics.serverBytes += bytes.length;
-    if (recorded.length > 0) this.#recorder.serverBytes(recorded, channel);
+    if (recorded.length > 0) {
+      this.lastActivity = this.#now();
+      this.#recorder.serverBytes(recorded, channel);
+    }
     const client = this.#client!;
     const { targetLends, clientTakes } = this.#legs!;
     const kept = targetLends && !(clientTakes && client.writableLength === 0);
@@ -204,6 +207,16 @@ export class Gate {
       this.#legs!.holdTarget(true);
     }
     this.#relieve();
+  }
+
+  /** The client does not read what it was sent. */
+  get clientBlocked(): boolean {
+    return this.#clientBlocked;
+  }
+
+  /** Calls back when a client that is blocked has read. */
+  onceClientDrains(then: () => void): void {
+    this.#afterDrain.push(then);
   }
 
   /**
@@ -240,6 +253,7 @@ export class Gate {
     this.#clientBlocked = false;
     this.lastActivity = this.#now();
     this.#legs!.holdTarget(false);
+    for (const then of this.#afterDrain.splice(0)) then();
   };
 
   #recordDecision(command: Command, decision: Decision): number {

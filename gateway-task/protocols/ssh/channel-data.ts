@@ -27,6 +27,7 @@ export class ChannelData {
 
   fromClient(payload: Buffer): void {
     const data = dataOf(payload, dataOffset);
+    this.#layer.gate.lastActivity = Date.now();
     const channel = this.#layer.channels.ofClient(payload.readUInt32BE(1));
     if (channel.inner) {
       if (channel.closed.byClient || !channel.inner.receive(data)) throw outOfTurn('the client');
@@ -55,10 +56,11 @@ export class ChannelData {
   fromTarget(payload: Buffer): void {
     const extended = payload[0] === message.channelExtendedData;
     const data = dataOf(payload, extended ? extendedOffset : dataOffset);
+    this.#layer.gate.lastActivity = Date.now();
     const channel = this.#layer.channels.ofTarget(payload.readUInt32BE(1));
     const window = channel.toClient!;
     if (channel.closed.byTarget || !window.take(data.length)) throw outOfTurn('the target');
-    if (channel.over || channel.refused || channel.closed.toClient) {
+    if (channel.over || channel.refused || channel.closed.byClient || channel.closed.toClient) {
       if (!channel.over) this.#layer.dropFromTarget(channel, data.length);
       return;
     }

@@ -2,10 +2,18 @@ import { Duplex } from 'node:stream';
 import type { Channel } from './channel.ts';
 import type { ConnectionLayer } from './connection-layer.ts';
 import { pieces } from './connection-layer.ts';
-import { channelData, channelMessage, message, windowAdjust } from './wire/messages.ts';
+import { longestPacket } from './forwards.ts';
+import { maxWindow } from './window.ts';
+import {
+  channelData,
+  channelMessage,
+  channelOpenConfirmation,
+  message,
+  windowAdjust,
+} from './wire/messages.ts';
 
 /** What a client may have under way in such a channel. */
-export const innerWindow = 256 * 1024;
+const innerWindow = 256 * 1024;
 const creditLump = innerWindow / 4;
 
 /**
@@ -20,6 +28,9 @@ export class ChannelSocket extends Duplex {
   /** What it may still send, and what it has been read of since it was last told. */
   #granted = innerWindow;
   #credit = 0;
+  #confirmed = false;
+  #ended = false;
+  #awaitsDrain = false;
   #waiting: { readonly bytes: Buffer; readonly done: (error?: Error | null) => void } | undefined;
 
   constructor(layer: ConnectionLayer, channel: Channel, window: number) {
@@ -27,12 +38,25 @@ export class ChannelSocket extends Duplex {
     this.#layer = layer;
     this.#channel = channel;
     this.#window = window;
+    // Whoever serves it listens later, and lets go of it sooner.
+    this.on('error', () => {});
   }
 
-  /** Data from the client. @returns false: more than it was let send */
+  /** The client has been told that it is open: before that, it may say nothing in it. */
+  get confirmed(): boolean {
+    return this.#confirmed;
+  }
+
+  confirm(): void {
+    this.#confirmed = true;
+    const { clientId, id } = this.#channel;
+    this.#layer.toClient(channelOpenConfirmation(clientId!, id, innerWindow, longestPacket));
+  }
+
+  /** Data from the client. @returns false: more than it was let send, or after its end */
   receive(data: Buffer): boolean {
     this.#granted -= data.length;
-    if (this.#granted < 0) return false;
+    if (this.#granted < 0 || this.#ended) return false;
     // A copy: it lies in a chunk of the outer socket's.
     if (this.push(Buffer.from(data))) this.#read(data.length);
     else this.#credit += data.length;
@@ -41,13 +65,16 @@ export class ChannelSocket extends Duplex {
 
   /** The client has sent its last byte. */
   takeEnd(): void {
+    this.#ended = true;
     this.push(null);
   }
 
-  /** The client takes so many more. */
-  grant(bytes: number): void {
+  /** The client takes so many more. @returns false: more than a window can be */
+  grant(bytes: number): boolean {
     this.#window += bytes;
+    if (this.#window > maxWindow) return false;
     this.#flush();
+    return true;
   }
 
   override _read(): void {
@@ -81,8 +108,13 @@ export class ChannelSocket extends Duplex {
     this.#credit = 0;
   }
 
+  /** A client that grants without end and does not read is sent no more than it has read. */
   #flush(): void {
     while (this.#waiting && this.#window > 0 && !this.#channel.closed.toClient) {
+      if (this.#layer.gate.clientBlocked) {
+        this.#flushLater();
+        return;
+      }
       const { bytes, done } = this.#waiting;
       const now = bytes.subarray(0, this.#window);
       this.#window -= now.length;
@@ -92,5 +124,14 @@ export class ChannelSocket extends Duplex {
       this.#waiting = now.length === bytes.length ? undefined : { bytes: bytes.subarray(now.length), done };
       if (!this.#waiting) done();
     }
+  }
+
+  #flushLater(): void {
+    if (this.#awaitsDrain) return;
+    this.#awaitsDrain = true;
+    this.#layer.gate.onceClientDrains(() => {
+      this.#awaitsDrain = false;
+      this.#flush();
+    });
   }
 }

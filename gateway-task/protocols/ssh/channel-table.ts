@@ -1,5 +1,5 @@
 import { SallyportError } from '#lib/errors.ts';
-import { Channel, type ChannelKind } from './channel.ts';
+import { Channel, type ChannelKind, maxChannelNumber } from './channel.ts';
 
 /** sshd lets ten sessions in; forwards are many where a browser goes through one. */
 const maxChannels = 1_024;
@@ -20,9 +20,9 @@ export class ChannelTable {
     return this.#channels.values();
   }
 
-  /** Undefined: there are too many. */
+  /** Undefined: there are too many, or there have been more than a recording has numbers for. */
   make(kind: ChannelKind): Channel | undefined {
-    if (this.#channels.size >= maxChannels) return undefined;
+    if (this.#channels.size >= maxChannels || this.#made === maxChannelNumber) return undefined;
     this.#made += 1;
     const channel = new Channel(this.#free.pop() ?? this.#channels.size, this.#made, kind);
     this.#channels.set(channel.id, channel);
@@ -39,7 +39,7 @@ export class ChannelTable {
   /** The channel that the client speaks of, which must be open. Throws `protocolViolation`. */
   ofClient(id: number): Channel {
     const channel = this.get(id);
-    if (channel.inner || isOpen(channel)) return channel;
+    if (channel.inner?.confirmed || isOpen(channel)) return channel;
     throw notOpen();
   }
 

@@ -4,7 +4,7 @@ import type { FileStream } from './sftp/port.ts';
 import type { Window } from './window.ts';
 
 /** The streams of a channel in the recording: the even number is standard input and output, the odd one error. */
-const maxChannelNumber = 32_767;
+export const maxChannelNumber = 32_767;
 
 export type ChannelKind = 'session' | 'forward' | 'forwarded' | 'inner';
 
@@ -35,6 +35,10 @@ export class Channel {
   /** A program was started, or refused: there is one in a channel. */
   started = false;
   pty = false;
+  /** The client's terminal shows what is typed, as far as it says so. */
+  echo = true;
+  /** The client has set something by which names may mean something else to its program, or be computed. */
+  redefined = false;
   /** The program was refused: what the client sends is dropped, and the refusal is on its way. */
   refused = false;
   /** Nothing passes any more but the closing. */
@@ -47,10 +51,10 @@ export class Channel {
   readonly environment = new Map<string, string>();
   readonly closed = { byClient: false, byTarget: false, toClient: false, toTarget: false };
 
-  /** @param number of the channel in its session, from 1 */
+  /** @param number of the channel in its session, from 1 to {@link maxChannelNumber} */
   constructor(id: number, number: number, kind: ChannelKind) {
     this.id = id;
     this.kind = kind;
-    this.stream = 2 * (((number - 1) % maxChannelNumber) + 1);
+    this.stream = 2 * number;
   }
 }

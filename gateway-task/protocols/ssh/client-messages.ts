@@ -4,14 +4,13 @@ import { SallyportError } from '#lib/errors.ts';
 import { SshReader } from '#lib/ssh/data-types.ts';
 import type { Channel } from './channel.ts';
 import type { ChannelData } from './channel-data.ts';
-import { ChannelSocket, innerWindow } from './channel-socket.ts';
+import { ChannelSocket } from './channel-socket.ts';
 import { unknownCommand } from './commands.ts';
 import type { ConnectionLayer } from './connection-layer.ts';
 import {
   admitForward,
   destinationText,
   Listens,
-  longestPacket,
   noReserve,
   packetOf,
   prohibited,
@@ -19,14 +18,7 @@ import {
 } from './forwards.ts';
 import type { SessionRequests } from './session-requests.ts';
 import { Window } from './window.ts';
-import {
-  channelMessage,
-  channelOpenConfirmation,
-  channelOpenFailure,
-  message,
-  openFailure,
-  requestFailure,
-} from './wire/messages.ts';
+import { channelMessage, channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
 
 /** What is held back of a session's window, for answers and refusals of the gateway's. */
 export const sessionReserve = 256 * 1024;
@@ -199,7 +191,9 @@ export class ClientMessages {
       target,
     });
     this.#layer.gate.whenDurable(() => {
-      this.#layer.toClient(channelOpenConfirmation(sender, channel.id, innerWindow, longestPacket));
+      // The session has ended meanwhile.
+      if (socket.destroyed) return;
+      socket.confirm();
       this.#inner.serve(target, socket);
     });
   }
@@ -257,12 +251,12 @@ export class ClientMessages {
     const bytes = reader.u32();
     reader.end();
     if (channel.inner) {
-      channel.inner.grant(bytes);
+      if (!channel.inner.grant(bytes)) throw tooLarge();
       return;
     }
     const window = channel.toClient!;
     const more = window.grant(bytes);
-    if (!window.sane) throw new SallyportError('protocolViolation', 'a window larger than a window can be');
+    if (!window.sane) throw tooLarge();
     if (more === 0 || channel.over || channel.closed.toTarget) return;
     payload.writeUInt32BE(more, 5);
     this.#layer.passToTarget(channel, payload);
@@ -286,8 +280,9 @@ export class ClientMessages {
     channel.files?.serverEnd();
     channel.inner?.destroy();
     this.#layer.closeToTarget(channel);
-    // RFC 4254 section 5.3: a close is answered by a close.
-    this.#layer.closeToClient(channel);
+    // The target answers with a close of its own, and may have the exit status to tell before: clients close as
+    // soon as both ends have sent their EOF.
+    if (channel.targetId === undefined) this.#layer.closeToClient(channel);
     this.#layer.settle(channel);
   }
 
@@ -337,4 +332,8 @@ export class ClientMessages {
         if (wantReply) this.#layer.clientReplies.answer(() => this.#layer.toClient(requestFailure()));
     }
   }
+}
+
+function tooLarge(): SallyportError {
+  return new SallyportError('protocolViolation', 'a window larger than a window can be');
 }

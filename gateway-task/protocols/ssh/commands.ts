@@ -54,12 +54,21 @@ export function execProgram(text: Buffer): Program {
   };
 }
 
+/** Of SFTP each operation is decided by itself. */
 export function subsystemProgram(name: string): Program {
+  const risk = name === 'sftp' ? connection : anything;
   return {
-    command: command('subsystem', [{ action: 'ssh:subsystem', objects: [name] }], anything, name),
+    command: command('subsystem', [{ action: 'ssh:subsystem', objects: [name] }], risk, name),
     details: { kind: 'subsystem', name },
     line: undefined,
   };
+}
+
+/** The program where the client has set what makes names mean something else, or may be computed. */
+export function redefined(program: Program): Program {
+  const { facts } = program.command;
+  const risk = { ...facts.risk, writes: true, unknownCode: true };
+  return { ...program, command: { ...program.command, facts: { ...facts, risk } } };
 }
 
 /** @param destination `host:port` or `unix:/path` */

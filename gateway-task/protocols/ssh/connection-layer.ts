@@ -65,7 +65,8 @@ export class ConnectionLayer {
     const window = channel.toClient;
     if (channel.kind !== 'session' || window === undefined || channel.over) return;
     if (channel.targetId === undefined) return;
-    if (channel.closed.toClient || window.own < text.length || channel.clientPacket < text.length) return;
+    if (channel.closed.byClient || channel.closed.toClient) return;
+    if (window.own < text.length || channel.clientPacket < text.length) return;
     window.spendOwn(text.length);
     this.gate.reply(channelExtendedData(channel.clientId!, stderr, text), text, channel.stream + 1);
   }

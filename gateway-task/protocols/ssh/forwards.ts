@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { SallyportError } from '#lib/errors.ts';
 import type { SshReader } from '#lib/ssh/data-types.ts';
 import { forwardCommand, listenCommand } from './commands.ts';
@@ -23,9 +24,9 @@ export type Destination =
   | { readonly kind: 'tcp'; readonly host: string; readonly port: number }
   | { readonly kind: 'unix'; readonly path: string };
 
-/** `host:port`, `[::1]:22`, `unix:/path`: what policies and records call it. */
+/** `host:port`, `[::1]:22`, `unix:/path` without `//`, `.` and `..`: what policies and records call it. */
 export function destinationText(destination: Destination): string {
-  if (destination.kind === 'unix') return `unix:${destination.path}`;
+  if (destination.kind === 'unix') return `unix:${posix.normalize(destination.path)}`;
   const host = destination.host.includes(':') ? `[${destination.host}]` : destination.host;
   return `${host}:${destination.port}`;
 }

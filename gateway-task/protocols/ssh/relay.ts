@@ -160,7 +160,6 @@ export class SshRelay implements Relay {
   }
 
   #fromClient(payload: Buffer): void {
-    this.#gate.lastActivity = Date.now();
     this.#clientMessages.take(payload);
     this.#clientAnswers.check();
   }

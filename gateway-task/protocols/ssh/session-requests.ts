@@ -1,11 +1,13 @@
 import type { Admission } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { SshReader } from '#lib/ssh/data-types.ts';
+import { isHarmlessVariable } from '#lib/ssh/shell/look-through.ts';
 import type { Channel } from './channel.ts';
 import type { Interpreters } from './channel-data.ts';
 import {
   execProgram,
   type Program,
+  redefined,
   reverseCommand,
   shellProgram,
   subsystemProgram,
@@ -16,6 +18,7 @@ import { FileChannel } from './file-channel.ts';
 import { KeyboardInput } from './keyboard-input.ts';
 import { scpStream } from './scp/index.ts';
 import { SftpStream } from './sftp/sftp-stream.ts';
+import { echoes } from './terminal-modes.ts';
 import { channelMessage, message } from './wire/messages.ts';
 
 /** A command line, and everything else in a request, must be read whole. */
@@ -91,13 +94,25 @@ export class SessionRequests {
     const term = rest.text();
     const cols = rest.u32();
     const rows = rest.u32();
+    rest.u32();
+    rest.u32();
+    const echo = echoes(rest.string());
+    rest.end();
     // Before the program, once: what is typed into it depends on it, and sshd ends the connection at a second.
     if (channel.started || channel.pty) {
       this.#deny(channel, wantReply);
       return;
     }
     channel.pty = true;
-    this.#layer.gate.note('resize', { channel: channel.stream, cols, rows, term });
+    channel.echo = echo;
+    if (!isHarmlessVariable('TERM', term)) channel.redefined = true;
+    this.#layer.gate.note('resize', {
+      channel: channel.stream,
+      cols,
+      rows,
+      term,
+      ...(!echo && { echo }),
+    });
     this.#pass(channel, wantReply, payload);
   }
 
@@ -121,6 +136,7 @@ export class SessionRequests {
       return;
     }
     environment.set(name, value);
+    if (!isHarmlessVariable(name, value)) channel.redefined = true;
     this.#pass(channel, wantReply, payload);
   }
 
@@ -132,39 +148,60 @@ export class SessionRequests {
     refusedStatus: number,
     payload: Buffer,
   ): void {
+    const admission = this.#admit(channel, wantReply, program, refusedStatus);
+    if (admission === undefined) return;
+    this.#interpret(channel, program);
+    this.#perform(channel, wantReply, payload, admission, program);
+  }
+
+  /** Undefined: the client has its answer. */
+  #admit(
+    channel: Channel,
+    wantReply: boolean,
+    program: Program,
+    refusedStatus: number,
+  ): Admission | undefined {
     if (channel.started) {
       this.#deny(channel, wantReply);
-      return;
+      return undefined;
     }
-    const verdict = this.#layer.gate.admit(program.command, { ...program.details, channel: channel.stream });
-    if (verdict instanceof SallyportError) {
-      this.#layer.refuseProgram(channel, wantReply, verdict, refusedStatus);
-      return;
+    const { command } = channel.redefined ? redefined(program) : program;
+    const verdict = this.#layer.gate.admit(command, { ...program.details, ...ofChannel(channel) });
+    const refusal = verdict instanceof SallyportError ? verdict : this.#onTerminal(channel, program);
+    if (refusal !== undefined) {
+      this.#layer.refuseProgram(channel, wantReply, refusal, refusedStatus);
+      return undefined;
     }
     channel.started = true;
-    this.#interpret(channel, program);
-    this.#perform(channel, wantReply, payload, verdict, program);
+    return verdict as Admission;
+  }
+
+  /** A terminal changes the bytes of a file protocol, so that the files could not be told and decided. */
+  #onTerminal(channel: Channel, { line, details }: Program): SallyportError | undefined {
+    const transfers = line?.sftpServer || line?.scpLegacy || details['name'] === 'sftp';
+    if (!channel.pty || !transfers) return undefined;
+    const refusal = new SallyportError('denied', 'files are not transferred through a terminal', {
+      detail: String(details['command'] ?? details['name']),
+      hint: 'Ask for none: ssh -T.',
+    });
+    this.#layer.gate.recordError(refusal);
+    return refusal;
   }
 
   #subsystem(channel: Channel, wantReply: boolean, name: string, payload: Buffer): void {
-    if (channel.started) {
-      this.#deny(channel, wantReply);
-      return;
-    }
     const program = subsystemProgram(name);
-    const verdict = this.#layer.gate.admit(program.command, { ...program.details, channel: channel.stream });
-    if (verdict instanceof SallyportError) {
-      this.#layer.refuseProgram(channel, wantReply, verdict, refusedExec);
-      return;
-    }
-    channel.started = true;
+    const admission = this.#admit(channel, wantReply, program, refusedExec);
+    if (admission === undefined) return;
     if (name === 'sftp') this.#readFiles(channel, 'sftp', port => new SftpStream(port));
-    this.#perform(channel, wantReply, payload, verdict, program);
+    this.#perform(channel, wantReply, payload, admission, program);
   }
 
   #interpret(channel: Channel, { line }: Program): void {
     if (channel.pty) {
-      this.#interpreters.keyboards.set(channel, new KeyboardInput(this.#layer.gate, channel.stream));
+      this.#interpreters.keyboards.set(
+        channel,
+        new KeyboardInput(this.#layer.gate, channel.stream, channel.echo),
+      );
     } else if (line?.sftpServer) {
       this.#readFiles(channel, 'sftp', port => new SftpStream(port));
     } else if (line?.scpLegacy) {
@@ -190,13 +227,10 @@ export class SessionRequests {
     admission: Admission,
     program: Program,
   ): void {
-    const environment = channel.environment;
     payload.writeUInt32BE(channel.targetId!, 1);
     channel.command = this.#layer.gate.perform(payload, admission, {
       ...program.details,
-      channel: channel.stream,
-      ...(channel.pty && { pty: true }),
-      ...(environment.size > 0 && { environment: Object.fromEntries(environment) }),
+      ...ofChannel(channel),
     });
     if (wantReply) channel.replies.expect();
   }
@@ -232,4 +266,13 @@ export class SessionRequests {
       this.#layer.toClient(channelMessage(message.channelFailure, channel.clientId!)),
     );
   }
+}
+
+/** What the record of a program says of its channel. */
+function ofChannel({ stream, pty, environment }: Channel): object {
+  return {
+    channel: stream,
+    ...(pty && { pty }),
+    ...(environment.size > 0 && { environment: Object.fromEntries(environment) }),
+  };
 }

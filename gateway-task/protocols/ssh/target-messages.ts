@@ -78,7 +78,7 @@ export class TargetMessages {
     if (!window.sane)
       throw new SallyportError('protocolViolation', 'the target grants a window that is none');
     channel.onRoom?.();
-    if (more === 0 || channel.over || channel.closed.toClient) return;
+    if (more === 0 || deaf(channel)) return;
     payload.writeUInt32BE(more, 5);
     this.#layer.passToClient(channel, payload);
   }
@@ -88,12 +88,15 @@ export class TargetMessages {
     const channel = this.#layer.channels.ofTarget(reader.u32());
     const name = reader.name();
     const wantReply = reader.bool();
-    if (name === 'exit-status') {
-      this.#exited(channel, { status: reader.u32() });
-    } else if (name === 'exit-signal') {
-      this.#exited(channel, { signal: reader.name() });
-    }
-    if (channel.over || channel.refused || channel.closed.toClient) return;
+    const exit =
+      name === 'exit-status'
+        ? { status: reader.u32() }
+        : name === 'exit-signal'
+          ? { signal: reader.name() }
+          : undefined;
+    if (exit !== undefined) this.#exited(channel, exit);
+    const untold = channel.over || channel.refused || channel.closed.toClient;
+    if (untold || (channel.closed.byClient && exit === undefined)) return;
     if (wantReply) channel.owedToTarget += 1;
     if (channel.owedToTarget > 4_096) throw new SallyportError('tooMany', 'the target asks without end');
     this.#layer.passToClient(channel, payload);
@@ -107,7 +110,7 @@ export class TargetMessages {
 
   #pass(payload: Buffer): void {
     const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
-    if (channel.over || channel.refused || channel.closed.toClient) return;
+    if (channel.refused || deaf(channel)) return;
     this.#layer.passToClient(channel, payload);
   }
 
@@ -127,7 +130,7 @@ export class TargetMessages {
   #channelAnswer(payload: Buffer): void {
     const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
     channel.replies.arrived(() => {
-      if (channel.over || channel.closed.toClient) return;
+      if (deaf(channel)) return;
       this.#layer.passToClient(channel, payload);
     });
   }
@@ -217,4 +220,9 @@ export class TargetMessages {
     // Host keys of the target are nobody's business but the gateway's: a client would take them for the gateway's.
     if (wantReply) this.#layer.targetReplies.answer(() => this.#layer.toTarget(requestFailure()));
   }
+}
+
+/** The client is told no more of this channel than how it ended. */
+function deaf({ over, closed }: Channel): boolean {
+  return over || closed.byClient || closed.toClient;
 }

@@ -1,5 +1,7 @@
 /** Credit for dropped bytes is given in lumps; of a small window, sooner, or the sender would wait for ever. */
 const creditLump = 32 * 1024;
+/** RFC 4254 section 5.2. */
+export const maxWindow = 2 ** 32 - 1;
 
 /**
  * The window of one direction of a channel, RFC 4254 section 5.2, as it passes through: what the receiver grants
@@ -77,9 +79,9 @@ export class Window {
     this.#granted -= bytes;
   }
 
-  /** Within what RFC 4254 lets a window be: 2^32 - 1. */
+  /** Within what RFC 4254 lets a window be. */
   get sane(): boolean {
-    return this.#granted <= 0xffff_ffff;
+    return this.#granted <= maxWindow;
   }
 
   /** By the most that the receiver has taken at a time. */

@@ -88,6 +88,11 @@ export function isHarmlessAssignment({ text, pattern }: Word): boolean {
   return text !== undefined && !pattern && harmless.test(text);
 }
 
+/** The same of a variable that a client sets before its program; git's client says what it speaks in one. */
+export function isHarmlessVariable(name: string, value: string): boolean {
+  return harmless.test(`${name}=${value}`) || /^GIT_PROTOCOL=version=\d$/.test(`${name}=${value}`);
+}
+
 /** What such a program does itself, with or without another one; undefined: it is none. */
 export function effectOfRunner(
   name: string,

@@ -36,8 +36,12 @@ export const rest = {
   forwardedTcp: (host: string, port: number) =>
     new SshWriter().string(host).u32(port).string('192.0.2.9').u32(4_711).done(),
   listen: (host: string, port: number) => new SshWriter().string(host).u32(port).done(),
-  pty: (term = 'xterm', cols = 80, rows = 24) =>
-    new SshWriter().string(term).u32(cols).u32(rows).u32(0).u32(0).string('\0').done(),
+  /** @param modes opcodes and values, RFC 4254 section 8 */
+  pty: (term = 'xterm', cols = 80, rows = 24, modes: readonly (readonly [number, number])[] = []) => {
+    const list = modes.reduce((writer, [opcode, value]) => writer.u8(opcode).u32(value), new SshWriter());
+    const writer = new SshWriter().string(term).u32(cols).u32(rows).u32(0).u32(0);
+    return writer.string(list.u8(0).done()).done();
+  },
   size: (cols: number, rows: number) => new SshWriter().u32(cols).u32(rows).u32(0).u32(0).done(),
   status: (status: number) => new SshWriter().u32(status).done(),
   signal: (name: string) => new SshWriter().string(name).bool(false).string('').string('').done(),

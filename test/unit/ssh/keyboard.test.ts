@@ -54,26 +54,83 @@ describe('what is typed into a terminal', () => {
     expect(typed(rig)).toBe('rm -rf /tmp/x\r');
   });
 
-  test.each(['Password: ', '[sudo] password for dev: ', 'Enter PIN: ', 'Enter passphrase for key: '])(
-    'in answer to "%s" is not recorded, whole or key by key, asterisks or none',
-    async prompt => {
-      const rig = await terminal();
-      await shows(rig, `\r\n${prompt}`);
+  test.each([
+    ...[
+      '\x1b[1mPassword:\x1b[0m ',
+      '\x1b]0;login\x07Password: \x1b[?25h',
+      'API key: ',
+      'AWS secret access key? ',
+    ],
+    ...['Senha: ', 'Wachtwoord: ', 'Пароль: ', '密码：', 'パスワード:'],
+    'Password: ',
+    '[sudo] password for dev: ',
+    'Enter PIN: ',
+    'Enter passphrase for key: ',
+  ])('in answer to "%s" is not recorded, whole or key by key, asterisks or none', async prompt => {
+    const rig = await terminal();
+    await shows(rig, `\r\n${prompt}`);
 
-      await types(rig, 'hunter2\r');
-      await shows(rig, `\r\n${prompt}`);
-      for (const key of 'geheim') {
-        await types(rig, key);
-        await shows(rig, '*');
-      }
-      await types(rig, '\r');
+    await types(rig, 'hunter2\r');
+    await shows(rig, `\r\n${prompt}`);
+    for (const key of 'geheim') {
+      await types(rig, key);
+      await shows(rig, '*');
+    }
+    await types(rig, '\r');
 
-      const all = rig.entries.map(([, content]) => content).join();
-      expect(all).not.toMatch(/hunter2|geheim/);
-      expect(typed(rig)).toBe('');
-      expect(withheld(rig)).toEqual([8, 7]);
-    },
-  );
+    const all = rig.entries.map(([, content]) => content).join();
+    expect(all).not.toMatch(/hunter2|geheim/);
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([8, 7]);
+  });
+
+  test.each([
+    ['asterisks', '*'],
+    ['dots', '●'],
+    ['a bell', '\x07'],
+    ['a cursor that moves', '\x1b[C'],
+  ])('and is answered by %s is not recorded, whatever the prompt', async (_name, shown) => {
+    const rig = await terminal();
+    await shows(rig, '\r\nHow do you open it ');
+
+    for (const key of 'geheim') {
+      await types(rig, key);
+      await shows(rig, shown);
+    }
+    await types(rig, '\r');
+
+    expect(rig.entries.map(([, content]) => content).join()).not.toContain('geheim');
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([7]);
+  });
+
+  test('of an asterisk, is recorded when it is echoed', async () => {
+    const rig = await terminal();
+
+    for (const key of 'ls *') {
+      await types(rig, key);
+      await shows(rig, key);
+    }
+    await types(rig, '\r');
+
+    expect(typed(rig)).toBe('ls *\r');
+  });
+
+  test('is recorded key by key where the client has asked for no echo', async () => {
+    const rig = startRig();
+    await openSession(rig);
+    const silent = rest.pty('xterm', 80, 24, [[53, 0]]);
+    rig.client.say(say.request(0, 'pty-req', false, silent), say.request(0, 'shell', false));
+    await rig.settle();
+
+    await types(rig, 'i', 'd', '\r');
+    await shows(rig, '\r\nPassword: ');
+    await types(rig, 'h', 'i', '\r');
+
+    expect(recorded(rig, 'resize')).toEqual([expect.objectContaining({ echo: false })]);
+    expect(typed(rig)).toBe('id\r');
+    expect(withheld(rig)).toEqual([3]);
+  });
 
   test('where nothing is echoed is not recorded', async () => {
     const rig = await terminal();

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { describe, expect, test } from '@jest/globals';
 import { SallyportError } from '#lib/errors.ts';
 import { rest, say } from './bytes.ts';
@@ -238,6 +239,65 @@ describe('a program', () => {
     }
 
     expect(recorded(rig, 'command')).toHaveLength(2);
+  });
+
+  test('tells how it ended though the client has closed, as clients do behind the EOF of both ends', async () => {
+    const rig = await session();
+    await fromClient(rig, exec('id', false), say.eof(0));
+    await fromTarget(rig, say.eof(0));
+    rig.client.heard();
+
+    await fromClient(rig, say.close(0));
+    await fromTarget(
+      rig,
+      say.data(0, 'late'),
+      say.request(0, 'exit-status', false, rest.status(5)),
+      say.close(0),
+    );
+
+    expect(rig.client.heard()).toEqual(['request 10 exit-status 5', 'close 10']);
+    expect(recorded(rig, 'command')[1]).toMatchObject({ exit: { status: 5 } });
+  });
+
+  test.each([
+    ['TERM', say.request(0, 'pty-req', false, rest.pty('a[$(id)]')), true],
+    ['TERM', say.request(0, 'pty-req', false, rest.pty('xterm-256color')), false],
+    ['a variable', say.request(0, 'env', false, rest.strings('LC_X', 'a[$(id)]')), true],
+    ['a variable', say.request(0, 'env', false, rest.strings('BASH_ENV', 'x')), true],
+    ['a variable', say.request(0, 'env', false, rest.strings('LC_ALL', 'de_DE.UTF-8@euro')), false],
+    ['a variable', say.request(0, 'env', false, rest.strings('GIT_PROTOCOL', 'version=2')), false],
+  ])('is decided with %s that the client has set before it', async (_name, request, unknownCode) => {
+    const rig = await session();
+
+    await fromClient(rig, request, exec('id'));
+
+    expect(recorded(rig, 'decision')[0]).toMatchObject({ risk: { unknownCode, writes: unknownCode } });
+  });
+
+  test('that is refused has its environment in the record as well', async () => {
+    const rig = await session();
+
+    await fromClient(rig, say.request(0, 'env', false, rest.strings('LC_X', 'y')), exec('FORBIDDEN'));
+
+    expect(recorded(rig, 'error')[0]).toMatchObject({ command: 'FORBIDDEN', environment: { LC_X: 'y' } });
+  });
+
+  test.each([
+    ['exec', 'scp -r -f /etc'],
+    ['exec', 'scp -t /tmp'],
+    ['exec', '/usr/lib/openssh/sftp-server'],
+    ['subsystem', 'sftp'],
+  ])('that transfers files has no terminal: %s %s', async (request, line) => {
+    const rig = await session();
+    await fromClient(rig, say.request(0, 'pty-req', false, rest.pty()));
+    rig.target.heard();
+
+    await fromClient(rig, say.request(0, request, true, rest.strings(line)));
+
+    expect(rig.target.heard()).toEqual(['close 20']);
+    expect(rig.client.heard().join()).toContain('files are not transferred through a terminal');
+    expect(recorded(rig, 'error')[0]).toMatchObject({ code: 'denied', detail: line });
+    expect(recorded(rig, 'command')).toEqual([]);
   });
 
   test('has its environment in its record, whatever the names', async () => {
@@ -601,7 +661,7 @@ describe('what comes too late', () => {
     expect(recordedBytes(rig, 'client bytes', 2)).toBe('x');
   });
 
-  test('nothing follows a closing to the client', async () => {
+  test('nothing but the exit is told a client that has closed', async () => {
     const rig = await session();
     await fromClient(rig, exec('id'), say.close(0));
     const heard = rig.client.heard();
@@ -609,8 +669,8 @@ describe('what comes too late', () => {
     await fromTarget(rig, say.success(0), say.data(0, 'x'), say.adjust(0, 1), say.eof(0));
     await fromTarget(rig, say.request(0, 'exit-status', false, rest.status(0)), say.close(0));
 
-    expect(heard).toEqual(['close 10']);
-    expect(rig.client.heard()).toEqual([]);
+    expect(heard).toEqual([]);
+    expect(rig.client.heard()).toEqual(['request 10 exit-status 0', 'close 10']);
     expect(rig.ended()).toBeUndefined();
   });
 });
@@ -671,5 +731,88 @@ describe('floods', () => {
     expect(held).toBe(99);
     expect(rig.client.unread).toBe(0);
     expect(recordedBytes(rig, 'client bytes', 2)).toHaveLength(100);
+  });
+});
+
+describe('a connection to a target of the gateway’s own', () => {
+  const toShop = say.open('direct-tcpip', 10, 2_097_152, 32_768, rest.directTcp('shop', 5_432));
+
+  /** A session with such a connection, and the gateway's end of it. */
+  async function connected(options: RigOptions = {}): Promise<{ rig: Rig; served: Duplex[] }> {
+    const served: Duplex[] = [];
+    const rig = startRig({ ...options, serve: socket => served.push(socket) });
+    rig.client.heard();
+    await fromClient(rig, toShop);
+    return { rig, served };
+  }
+
+  test('is one: bytes, and the end of either side', async () => {
+    const { rig, served } = await connected();
+    const got: Buffer[] = [];
+    served[0]!.on('data', (data: Buffer) => got.push(data));
+
+    await fromClient(rig, say.data(0, 'ping'), say.eof(0));
+    served[0]!.end('pong');
+    await rig.settle();
+
+    expect(Buffer.concat(got).toString()).toBe('ping');
+    expect(rig.client.heard()).toEqual(['confirm 10 0 262144 32768', 'data 10 "pong"', 'eof 10', 'close 10']);
+    expect(rig.target.heard()).toEqual([]);
+  });
+
+  test.each([
+    ['data behind its end', [say.eof(0), say.data(0, 'x')]],
+    ['a window larger than a window can be', [say.adjust(0, 0xffff_ffff)]],
+  ])('with %s ends the session, and nothing else', async (_name, messages) => {
+    const { rig } = await connected();
+
+    await fromClient(rig, ...messages);
+
+    expect(rig.ended()).toMatchObject({ code: 'protocolViolation' });
+  });
+
+  test.each([
+    ['data', say.data(0, 'x')],
+    ['an end', say.eof(0)],
+    ['a closing', say.close(0)],
+  ])('is not spoken in before it is confirmed: %s', async (_name, message) => {
+    const served: Duplex[] = [];
+    const rig = startRig({ durable: () => {}, serve: socket => served.push(socket) });
+
+    await fromClient(rig, toShop, message);
+
+    expect(rig.ended()).toMatchObject({ code: 'protocolViolation' });
+    expect(served).toEqual([]);
+  });
+
+  test('is not served when the session has ended before it is recorded', async () => {
+    const served: Duplex[] = [];
+    let durable: (() => void) | undefined;
+    const rig = startRig({ durable: then => (durable = then), serve: socket => served.push(socket) });
+    await fromClient(rig, toShop);
+
+    rig.relay.end(new SallyportError('killed', 'over'));
+    durable!();
+    await rig.settle();
+
+    expect(served).toEqual([]);
+  });
+
+  test('holds no more than one chunk for a client that grants and does not read', async () => {
+    const { rig, served } = await connected();
+    rig.client.full = true;
+    await fromClient(rig, say.adjust(0, 1_000_000_000));
+    rig.client.heard();
+    let taken = 0;
+
+    for (let times = 0; times < 100; times += 1) served[0]!.write(Buffer.alloc(65_536), () => (taken += 1));
+    await rig.settle();
+    const sentBlocked = rig.client.heard().length;
+    rig.client.full = false;
+    rig.client.emit('drain');
+    await rig.settle();
+
+    expect(sentBlocked).toBeLessThanOrEqual(2);
+    expect(taken).toBe(100);
   });
 });

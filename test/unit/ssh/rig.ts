@@ -23,6 +23,8 @@ export interface RigOptions {
   readonly disk?: { failing: boolean };
   /** While it is on, nobody should be read. */
   readonly spool?: { full: boolean };
+  /** Serves connections to shop:5432, which is a target of the gateway's. */
+  readonly serve?: (socket: Duplex) => void;
   /** What the target says to whoever signs in. */
   readonly banner?: string;
 }
@@ -140,8 +142,12 @@ export function startRig(options: RigOptions = {}): Rig {
     transport: target as unknown as Transport,
     banner: options.banner ?? '',
   };
-  const noInner = { targetAt: () => undefined, serve: () => {} };
-  const relay = new SshRelay(connection, client as unknown as Transport, leg, gate, noInner);
+  const { serve } = options;
+  const inner = {
+    targetAt: (host: string) => (serve && host === 'shop' ? host : undefined),
+    serve: (_target: string, socket: Duplex) => serve?.(socket),
+  };
+  const relay = new SshRelay(connection, client as unknown as Transport, leg, gate, inner);
   let ended: SallyportError | 'closed' | undefined;
   void relay.done.then(reason => {
     ended = reason ?? 'closed';

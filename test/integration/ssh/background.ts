@@ -52,8 +52,11 @@ export async function startSsh(
       await eventually(`ssh says ${text}`, () => stdout.includes(text) || stderr.includes(text), within);
     },
     [Symbol.asyncDispose]: async () => {
+      // Again until it is gone: one that comes between ssh's look at its flag and its poll(2) wakes nothing.
+      const again = setInterval(() => child.kill('SIGTERM'), 250);
       child.kill('SIGTERM');
       await ended;
+      clearInterval(again);
     },
   };
 }

@@ -12,6 +12,7 @@ import { choosePorts, type Ports } from '#local/stack-ports.ts';
 import { run } from '../harness/program.ts';
 import { processesWith } from '../harness/start-program.ts';
 import { type TemporaryFolder, temporaryFolder } from '../harness/temporary-folder.ts';
+import { terminate } from '../harness/terminate.ts';
 import { eventually } from './support/eventually.ts';
 
 const operator: Role = {
@@ -200,7 +201,7 @@ describe.each([
     const forwarding = run('ssh', [...direct(), ...args, ...at()], {
       onStart: async child => {
         greeted = await eventually('a greeting', () => greets(port)).catch(() => false);
-        child.kill('SIGTERM');
+        terminate(child);
       },
     });
 

@@ -1,5 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { terminate } from '../../harness/terminate.ts';
 import { eventually } from '../support/eventually.ts';
 import type { PersonName } from '../support/test-stack.ts';
 import type { SshSettings, SshStack } from './ssh-stack.ts';
@@ -52,11 +53,8 @@ export async function startSsh(
       await eventually(`ssh says ${text}`, () => stdout.includes(text) || stderr.includes(text), within);
     },
     [Symbol.asyncDispose]: async () => {
-      // Again until it is gone: one that comes between ssh's look at its flag and its poll(2) wakes nothing.
-      const again = setInterval(() => child.kill('SIGTERM'), 250);
-      child.kill('SIGTERM');
+      terminate(child);
       await ended;
-      clearInterval(again);
     },
   };
 }

@@ -1,25 +1,15 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { SshDataFault, SshReader } from './data-types.ts';
+import { isKeyType, type KeyType } from './key-types.ts';
 
 /** Public keys as they are named and compared: by the SHA-256 of their blob, as OpenSSH prints it. */
 
-/** No key of a type below is longer: RSA of 16,384 bits has 2 KB. */
+/** No key of a known type is longer: RSA of 16,384 bits has 2 KB. */
 export const maxPublicKeyBytes = 4_096;
 
 /** `SHA256:` and 43 characters of base64 without padding. */
 export const fingerprintSchema = z.string().regex(/^SHA256:[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]$/);
-
-/** What people have keys of. Certificates are none of these: they prove somebody without being bound. */
-const keyTypes: ReadonlySet<string> = new Set([
-  'ssh-ed25519',
-  'ecdsa-sha2-nistp256',
-  'ecdsa-sha2-nistp384',
-  'ecdsa-sha2-nistp521',
-  'ssh-rsa',
-  'sk-ssh-ed25519@openssh.com',
-  'sk-ecdsa-sha2-nistp256@openssh.com',
-]);
 
 /** The fingerprint of a key blob (RFC 4253 section 6.6). */
 export function fingerprintOf(blob: Uint8Array): string {
@@ -29,12 +19,12 @@ export function fingerprintOf(blob: Uint8Array): string {
 /**
  * The type that a key blob begins with. Whether the rest is a key is found when a signature is checked with it.
  *
- * @returns undefined when it is no type that can be bound.
+ * @returns undefined when it is no type that can be bound. A certificate is none: it proves somebody without that.
  */
-export function keyTypeOf(blob: Buffer): string | undefined {
+export function keyTypeOf(blob: Buffer): KeyType | undefined {
   try {
     const type = new SshReader(blob).name();
-    return blob.length <= maxPublicKeyBytes && keyTypes.has(type) ? type : undefined;
+    return blob.length <= maxPublicKeyBytes && isKeyType(type) ? type : undefined;
   } catch (error) {
     if (error instanceof SshDataFault) return undefined;
     throw error;

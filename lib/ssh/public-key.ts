@@ -4,8 +4,6 @@ import { fingerprintOf } from '#lib/ssh/fingerprint.ts';
 import { isKeyType, type KeyType, keyForms, signatureAlgorithmsOf } from '#lib/ssh/key-types.ts';
 import { type Verifier, verifySignature } from '#lib/ssh/signature.ts';
 
-export { fingerprintOf };
-
 export interface SshPublicKey {
   readonly type: KeyType;
   /** The key as SSH writes it; its one encoding, so that equal keys have equal bytes. */

@@ -2,10 +2,11 @@ import { createHash, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { SshDataFault, SshReader, SshWriter } from '#lib/ssh/data-types.ts';
+import { fingerprintOf } from '#lib/ssh/fingerprint.ts';
 import { publicKeyLine, readAuthorizedKeyLine } from '#lib/ssh/key-line.ts';
 import { signatureAlgorithms } from '#lib/ssh/key-types.ts';
 import { generateEcdsa256, generateEd25519 } from '#lib/ssh/private-key.ts';
-import { fingerprintOf, publicKeyFrom, readPublicKey, type SshPublicKey } from '#lib/ssh/public-key.ts';
+import { publicKeyFrom, readPublicKey, type SshPublicKey } from '#lib/ssh/public-key.ts';
 import { ecdsaSignatureFromDer, signatureBlob } from '#lib/ssh/signature.ts';
 import { certificate, keys, refused } from './fixtures.ts';
 

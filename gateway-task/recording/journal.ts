@@ -99,7 +99,9 @@ export class Journal {
     const unlocked = join(options.dir, `.${name}`);
     let lock: ProcessLock | undefined;
     try {
-      await mkdir(unlocked, { recursive: true, mode: 0o700 });
+      await mkdir(options.dir, { recursive: true, mode: 0o700 });
+      // By itself: where both are made at once, Node says ENOENT, whatever the reason.
+      await mkdir(unlocked, { mode: 0o700 });
       lock = ProcessLock.take(join(unlocked, writerLockName));
       if (lock === undefined) throw new Error('another process holds the lock of a folder just made');
       await rename(unlocked, dir);

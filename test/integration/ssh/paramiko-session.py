@@ -44,10 +44,8 @@ except IOError as error:
 channel = client.invoke_shell(width=90, height=20)
 channel.send("stty size; exit\n")
 shown = b""
-while not channel.closed:
-    piece = channel.recv(4096)
-    if not piece:
-        break
+# Closed or not: what has come before is still to be read.
+while piece := channel.recv(4096):
     shown += piece
 result["shell"] = shown.decode(errors="replace")
 client.close()

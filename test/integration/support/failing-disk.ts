@@ -68,6 +68,7 @@ export async function brokenDisk(folder: string): Promise<FailingDisk> {
       // A shipper goes on without its gateway until it has shipped all, which it never can here.
       endUsersOf(path);
       execute('umount', path);
+      letGo(image);
       // 1: errors were corrected, as they are here.
       execute('sh', '-c', `e2fsck -fy ${image} || [ $? -eq 1 ]`);
       mount();
@@ -89,6 +90,14 @@ export async function deafDisk(folder: string): Promise<FailingDisk> {
     repair: () => {},
     remove: () => rm(path, { recursive: true, force: true }),
   };
+}
+
+/** Waits until no loop device has the image: a mount would take that one again, with what it remembers. */
+function letGo(image: string): void {
+  for (let waits = 0; execute('losetup', '-j', image) !== ''; waits += 1) {
+    if (waits === 100) throw new Error(`a loop device still has ${image}`);
+    execute('sleep', '0.05');
+  }
 }
 
 /** Ends the processes that have a file open below `path`, and waits until they are gone. */

@@ -118,6 +118,8 @@ export class ChannelSocket extends Duplex {
       const { bytes, done } = this.#waiting;
       const now = bytes.subarray(0, this.#window);
       this.#window -= now.length;
+      // The recording of this session has nothing of it, and still it is in use.
+      this.#layer.gate.lastActivity = Date.now();
       for (const piece of pieces(now, this.#channel.clientPacket)) {
         this.#layer.toClient(channelData(this.#channel.clientId!, piece));
       }

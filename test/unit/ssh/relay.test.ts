@@ -325,6 +325,18 @@ describe('a program', () => {
   });
 });
 
+test.each([
+  ['a keepalive', say.globalRequest('keepalive@openssh.com', true)],
+  ['a window', say.adjust(0, 100_000)],
+])('a session is not in use by %s', async (_name, message) => {
+  const rig = await session();
+  rig.gate.lastActivity = 0;
+
+  await fromClient(rig, message);
+
+  expect(rig.gate.lastActivity).toBe(0);
+});
+
 describe('answers', () => {
   test('come in the order of the requests, the gateway’s own among them', async () => {
     const rig = await session();
@@ -796,6 +808,19 @@ describe('a connection to a target of the gateway’s own', () => {
     await rig.settle();
 
     expect(served).toEqual([]);
+  });
+
+  test.each([
+    ['bytes of the client’s', async ({ rig }: { rig: Rig }) => fromClient(rig, say.data(0, 'x'))],
+    ['bytes of the target’s', async ({ served }: { served: Duplex[] }) => void served[0]!.write('x')],
+  ])('is in use while there are %s', async (_name, act) => {
+    const session = await connected();
+    session.rig.gate.lastActivity = 0;
+
+    await act(session);
+    await session.rig.settle();
+
+    expect(session.rig.gate.lastActivity).toBeGreaterThan(0);
   });
 
   test('holds no more than one chunk for a client that grants and does not read', async () => {

@@ -35,6 +35,7 @@ export interface RigOptions {
  */
 export interface Rig {
   readonly relay: SshRelay;
+  readonly gate: Gate;
   readonly entries: Entry[];
   readonly client: End;
   readonly target: End;
@@ -154,6 +155,7 @@ export function startRig(options: RigOptions = {}): Rig {
   });
   return {
     relay,
+    gate,
     entries,
     client,
     target,

@@ -1,16 +1,23 @@
 import { constants, zstdCompressSync } from 'node:zlib';
 import { type RecordType, recordHeaderBytes, recordTypes, writeRecordHeader } from '#lib/evidence/record.ts';
-import { maxBlockBytes } from './block.ts';
+import {
+  maxStoredFrameBytes,
+  storedFrameHeaderBytes,
+  writeStoredFrameHeader,
+} from '#lib/evidence/zstd-frame.ts';
 import type { SessionState, TurnBuffer } from './turn-buffer.ts';
 
 /** Measured: level 1 takes 128 KiB at 600 to 700 MB/s, and larger blocks hardly shrink further. */
-export const gatherBytes = 128 * 1024;
+export const gatherBytes = maxStoredFrameBytes;
 /** A frame of any block fits in one chunk: by zlib's default of 16 KiB, a block is put together from nine of them. */
 const frameBytes = gatherBytes + 1024;
 const level1 = { params: { [constants.ZSTD_c_compressionLevel]: 1 }, chunkSize: frameBytes };
 
 /** A frame of more than this share of its records was not worth its time. */
 const worthwhile = 0.95;
+
+/** Records have room for a frame's header before them: one that is stored as it is, is made in place. */
+const bufferBytes = storedFrameHeaderBytes + gatherBytes;
 
 /** Gather buffers that are not in use. Only sessions with bulk bytes in hand hold one. */
 export class GatherPool {
@@ -24,7 +31,7 @@ export class GatherPool {
 
   take(): Buffer {
     this.#held++;
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(gatherBytes);
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(bufferBytes);
   }
 
   give(buffer: Buffer): void {
@@ -38,13 +45,12 @@ export class Gather {
   readonly #session: SessionState;
   readonly #buffer: Buffer;
   readonly #first: number;
-  #used = 0;
+  #used = storedFrameHeaderBytes;
   #records = 0;
   #clientBytes = 0;
   #serverBytes = 0;
 
   constructor(session: SessionState, buffer: Buffer) {
-    if (buffer.length > maxBlockBytes) throw new TypeError('a gather buffer makes one block');
     this.#session = session;
     this.#buffer = buffer;
     this.#first = session.sequence;
@@ -78,19 +84,20 @@ export class Gather {
    * @returns whether it was worth the trial
    */
   drain(turn: TurnBuffer, tries: boolean): boolean {
-    const records = this.#buffer.subarray(0, this.#used);
-    const frame = tries ? zstdCompressSync(records, level1) : records;
-    const smaller = frame.length < records.length;
+    const stored = this.#buffer.subarray(0, this.#used);
+    const records = stored.subarray(storedFrameHeaderBytes);
+    const compressed = tries ? zstdCompressSync(records, level1) : stored;
+    const smaller = compressed.length < stored.length;
+    if (!smaller) writeStoredFrameHeader(stored);
     turn.add(
       this.#session,
-      smaller ? 'zstd' : 'raw',
-      smaller ? frame : records,
+      smaller ? compressed : stored,
       this.#first,
       this.#records,
       this.#clientBytes,
       this.#serverBytes,
       records.length,
     );
-    return frame.length < worthwhile * records.length;
+    return compressed.length < worthwhile * records.length;
   }
 }

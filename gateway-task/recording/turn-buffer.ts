@@ -1,5 +1,5 @@
 import { type RecordType, recordHeaderBytes, recordTypes, writeRecordHeader } from '#lib/evidence/record.ts';
-import { type BlockKind, blockHeaderBytes, maxBlockBytes, sealBlock } from './block.ts';
+import { blockHeaderBytes, maxBlockBytes, sealBlock } from './block.ts';
 
 /** What the journal knows of one open session. */
 export interface SessionState {
@@ -103,10 +103,9 @@ export class TurnBuffer {
     );
   }
 
-  /** Adds a block whose records were encoded elsewhere. */
+  /** Adds a block whose records are in a frame already. */
   add(
     session: SessionState,
-    kind: BlockKind,
     body: Buffer,
     first: number,
     records: number,
@@ -124,7 +123,7 @@ export class TurnBuffer {
       this.buffer,
       start,
       this.#tag,
-      kind,
+      'zstd',
       session.uuid,
       first,
       elapsed,

@@ -81,6 +81,24 @@ export function compressFrame(content: Buffer): Buffer {
   return zstdCompressSync(content, compression);
 }
 
+/** What a frame has before its content when that is stored as it is. */
+export const storedFrameHeaderBytes = 12;
+/** RFC 8878 section 3.1.1.2.4: a block has at most so much. */
+export const maxStoredFrameBytes = 128 * 1024;
+
+/**
+ * Makes a frame of content that does not compress: writes {@link storedFrameHeaderBytes} at the start of `frame`, behind
+ * which the content, at most {@link maxStoredFrameBytes}, is already. One segment with its size in four bytes, one raw
+ * block: RFC 8878 section 3.1.1.
+ */
+export function writeStoredFrameHeader(frame: Buffer): void {
+  const content = frame.length - storedFrameHeaderBytes;
+  frame.writeUInt32LE(zstdMagic, 0);
+  frame[4] = 0xa0;
+  frame.writeUInt32LE(content, 5);
+  frame.writeUIntLE((content << 3) | 1, 9, 3);
+}
+
 /** The content of a frame that {@link readFrame} gave. Throws {@link EvidenceFault} `malformed`. */
 export function decompressFrame(frame: Buffer, contentBytes: number): Buffer {
   let content: Buffer;

@@ -10,6 +10,9 @@ import {
 } from '#lib/evidence/segment.ts';
 import { compressFrame, maxFrameContentBytes } from '#lib/evidence/zstd-frame.ts';
 
+/** A copy of so much would cost more than the system calls that write it. */
+const largeFrameBytes = 64 * 1024;
+
 /**
  * A segment on its way: written under a name that no reader takes for evidence, renamed when its end mark is
  * there. Holds in memory what was not flushed; the file is open only while it is written to.
@@ -50,10 +53,15 @@ export class SegmentFile {
     this.#rawBytes += records.length;
   }
 
-  /** Adds a frame as it is; keeps a copy. */
+  /**
+   * Adds a frame as it is. Keeps nothing of it: a small one is copied, a large one goes to the disk at once, where {@link flush}
+   * says what may go wrong.
+   */
   addFrame(frame: Buffer): void {
     this.#compress();
-    this.#add(Buffer.from(frame));
+    const large = frame.length >= largeFrameBytes;
+    this.#add(large ? frame : Buffer.from(frame));
+    if (large) this.#write(false);
   }
 
   /** Moves what is held to the disk. Throws the system's error: then the segment must be begun anew. */
@@ -93,7 +101,7 @@ export class SegmentFile {
     if (this.#flushed === 0) mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
     const fd = openSync(join(this.#dir, `${this.#name}.part`), this.#flushed === 0 ? 'w' : 'r+', 0o600);
     try {
-      const bytes = Buffer.concat(this.#ready, this.#readyBytes);
+      const bytes = this.#ready.length === 1 ? this.#ready[0]! : Buffer.concat(this.#ready, this.#readyBytes);
       for (let done = 0; done < bytes.length; ) {
         done += writeSync(fd, bytes, done, bytes.length - done, this.#flushed + done);
       }

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { constants, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
@@ -6,8 +7,11 @@ import {
   compressFrame,
   decompressFrame,
   maxFrameContentBytes,
+  maxStoredFrameBytes,
   readFrame,
   skippableFrame,
+  storedFrameHeaderBytes,
+  writeStoredFrameHeader,
 } from '#lib/evidence/zstd-frame.ts';
 
 const content = fc
@@ -51,6 +55,21 @@ describe('a zstd frame', () => {
       { numRuns: 40 },
     );
   });
+
+  test.each([0, 1, 255, 256, 65_536, maxStoredFrameBytes])(
+    'of %i bytes stored as they are reads like any other',
+    bytes => {
+      const content = randomBytes(bytes);
+      const stored = Buffer.concat([Buffer.alloc(storedFrameHeaderBytes, 0xff), content]);
+
+      writeStoredFrameHeader(stored);
+
+      const frame = readFrame(Buffer.concat([stored, Buffer.from('what follows')]), 0);
+      if (frame.kind !== 'zstd') throw new Error('a zstd frame begins here');
+      expect(frame.next).toBe(stored.length);
+      expect(decompressFrame(frame.frame, frame.contentBytes).equals(content)).toBe(true);
+    },
+  );
 
   test('cut short anywhere is truncated', () => {
     const frame = compressFrame(Buffer.from('some text, some text, some text'));

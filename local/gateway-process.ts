@@ -26,11 +26,17 @@ export class GatewayFailed extends Error {
 }
 
 /**
- * What the gateway's Node.js is started with, here and in a container alike. V8's second compiler takes over half
- * a gigabyte and a second of the event loop for one function of the grammars, and the first one's code is no
- * slower to parse with; that choice can only be made on the command line.
+ * What the gateway's Node.js is started with, here and in a container alike; it can only be said on the command line.
+ *
+ * - V8's second compiler takes over half a gigabyte and a second of the event loop for one function of the grammars,
+ *   and the first one's code is no slower to parse with.
+ * - Buffers lie outside V8's heap. By default 64 MB of them start a collection of all of it, however large it is, which
+ *   was four tenths of the gateway's CPU in an upload; within the heap's own limit they start few (100 MB more at most).
  */
-export const gatewayFlags: readonly string[] = ['--liftoff-only'];
+export const gatewayFlags: readonly string[] = [
+  '--liftoff-only',
+  '--external-memory-accounted-in-global-limit',
+];
 
 export class GatewayProcess {
   readonly #options: GatewayOptions;

@@ -26,8 +26,6 @@ const maxUnreadBytes = 1024 * 1024;
 const maxQueuedBytes = 64 * 1024 * 1024;
 /** What a message costs while it waits, besides its bytes. */
 const queuedOverhead = 128;
-/** Packets from here on are made in memory that is used again. */
-const bulkBytes = 1024;
 /** What a peer may send ahead before it is asked for: authentication goes step by step. */
 const maxInbox = 64;
 
@@ -137,8 +135,8 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
       this.#fail(new SallyportError('tooMany', 'too much waits for new keys'));
       return true;
     }
-    const bulk = payload.length >= bulkBytes && !exchanging && this.#ready;
-    const packet = bulk ? this.#bulkPacket(payload.length) : write.alloc(payload.length);
+    const own = !exchanging && this.#ready;
+    const packet = own ? this.#packet(payload.length) : write.alloc(payload.length);
     // While keys are exchanged what waits is the payload alone.
     packet.set(payload, exchanging ? 0 : write.allocStart);
     sendPacket(this.#protocol, write.finalize(packet));
@@ -148,8 +146,8 @@ export class Transport extends EventEmitter<{ drain: [] }> implements Sink {
     return !this.#writer.blocked;
   }
 
-  /** What ssh2's `allocPacket` makes, in memory that is used again. */
-  #bulkPacket(payloadBytes: number): Buffer {
+  /** What ssh2's `allocPacket` makes, in memory that is used again and without asking for random bytes each time. */
+  #packet(payloadBytes: number): Buffer {
     const cipher = this.#protocol._cipher;
     if (this.#framing?.cipher !== cipher) {
       // All ciphers that are offered encrypt behind the length, so that an empty packet is one block and what follows.

@@ -1,8 +1,15 @@
 import type { Gate } from '#gateway/pipeline/gate.ts';
 
-/** What a line may hold before its Enter and still be told from its echo. */
-const maxPending = 4_096;
+/**
+ * What one terminal may withhold in all, at prompts for secrets and elsewhere: hundreds of passwords, or a long token.
+ * From there on everything is recorded, or files would pass as passwords.
+ */
+const maxWithheld = 4_096;
 const maxLine = 1_024;
+/** A prompt is short; on a screen that is drawn, the line may be all of it. */
+const maxPrompt = 80;
+/** An echo is looked for in so much of what is shown. */
+const maxEcho = 4_096;
 /** What is in prompts for secrets, in the languages that programs ask in, and how they end. */
 const secretWord = new RegExp(
   [
@@ -21,14 +28,19 @@ const unseen = new RegExp(
   ].join('|'),
   'g',
 );
+/** A program that draws its screen: it moves, erases or scrolls. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for.
+const drawing = /\x1b\[[\d;?]*[A-HJKLMPSTdfr]/;
 /** What is shown for a key that is not to be seen. */
 const masks = /^[*•●∗·＊\s]+$/;
 
+const nothing = Buffer.alloc(0);
+
 const seen = (text: string): string => text.replace(unseen, '');
 
-/** Linear in its length: a target writes what it likes, and it is asked at every key. */
+/** Linear in its length: a target writes what it likes. */
 function asksForSecret(line: string): boolean {
-  const prompt = seen(line);
+  const prompt = seen(line).slice(-maxPrompt);
   return promptEnd.test(prompt.trimEnd()) && secretWord.test(prompt);
 }
 
@@ -36,26 +48,29 @@ function asksForSecret(line: string): boolean {
  * What is typed into a terminal, as the recording may keep it. A password is typed where nothing is echoed, and
  * nothing in the protocol says so; it has to be told from what comes back.
  *
- * Before a key is sent the recording has that it was typed; which one it was is kept back until its echo is seen,
- * or until something else is shown in answer that is more than a sound or asterisks. A line that ends with nothing
- * of it echoed, and one that answers a prompt for a secret, is withheld: the recording has the number of its bytes.
- * Where the client has asked for a terminal without echo, only such a prompt withholds. A line that is pasted whole together with its Enter is recorded before
- * it is sent, unless the line on the screen is such a prompt or the keys before it were not echoed.
+ * Before a key is sent the recording has that it was typed; which one it was is kept back until its echo is seen, or
+ * until a program that draws its screen answers, with more than a sound or asterisks. A line that ends with nothing
+ * of it echoed is withheld: the recording has the number of its bytes. So is one that answers a prompt for a secret,
+ * whatever else is written meanwhile, unless it is echoed letter for letter. Where the client has asked for a terminal
+ * without echo, only such a prompt withholds. A line that is pasted whole together with its Enter is recorded before
+ * it is sent, unless a prompt for a secret was shown or the keys before it were not echoed.
  *
  * Known limits: a first secret that is pasted with its Enter at a prompt that looks like no prompt for one is
- * recorded; keys of a program that shows nothing at all in answer are withheld.
+ * recorded, as are keys typed at it while a program draws (tmux its status line); keys of a program that shows nothing
+ * at all in answer are withheld; {@link maxWithheld} is not a line between secrets and commands.
  */
 export class KeyboardInput {
   readonly #gate: Gate;
   readonly #stream: number;
   readonly #echoes: boolean;
   /** Typed, sent, not yet recorded. */
-  #pending: Buffer[] = [];
-  #pendingBytes = 0;
+  #pending: Buffer = nothing;
   /** The last line on the screen, as it was written. */
   #line = '';
-  /** Keys of this line were not echoed. */
-  #silent = false;
+  /** A secret was asked for, and neither Enter nor an echo has come since. */
+  #asked = false;
+  /** What may still be withheld: of secrets that were asked for, and else. */
+  readonly #left = { asked: maxWithheld, silent: maxWithheld };
 
   /** @param echoes false: the client has asked for a terminal that shows nothing, so that nothing is waited for */
   constructor(gate: Gate, stream: number, echoes = true) {
@@ -67,55 +82,65 @@ export class KeyboardInput {
   /** Sends what was typed on, in `message`. */
   typed(data: Buffer, message: Buffer): void {
     const enter = data.includes(0x0d) || data.includes(0x0a);
-    const secret = this.#silent || asksForSecret(this.#line);
-    if ((enter || !this.#echoes) && !secret && this.#pendingBytes === 0) {
+    if ((enter || !this.#echoes) && !this.#asked && this.#pending.length === 0) {
       this.#gate.carry(data, message, this.#stream);
       return;
     }
     this.#gate.note('notice', { channel: this.#stream, typed: data.length });
-    this.#gate.carry(data.subarray(0, 0), message, this.#stream);
-    this.#pending.push(Buffer.from(data));
-    this.#pendingBytes += data.length;
-    if (enter || this.#pendingBytes > maxPending) this.#withhold();
-    else if (secret) this.#silent = true;
+    this.#gate.carry(nothing, message, this.#stream);
+    this.#pending = Buffer.concat([this.#pending, data]);
+    if (this.#pending.length > this.#left[this.#kind]) this.#record(this.#pending.length);
+    else if (enter) this.#withhold(this.#pending.length);
+    if (enter) this.#asked = false;
   }
 
   /** Takes note of what is shown. */
   shown(data: Buffer): void {
-    if (this.#pendingBytes > 0) {
-      if (asksForSecret(this.#line)) {
-        // An asterisk for each key, or nothing.
-        if (!data.includes(0x0a)) return;
-        this.#withhold();
-      } else if (this.#answers(data)) {
-        for (const typed of this.#pending) this.#gate.drop(typed, this.#stream);
-        this.#pending = [];
-        this.#pendingBytes = 0;
-        this.#silent = false;
-      }
-    }
+    if (this.#pending.length > 0) this.#findEcho(data);
     const text = data.subarray(-maxLine).toString('utf8');
     const lineStart = Math.max(text.lastIndexOf('\n'), text.lastIndexOf('\r'));
     this.#line = lineStart < 0 ? (this.#line + text).slice(-maxLine) : text.slice(lineStart + 1);
-    if (lineStart >= 0) this.#silent = false;
-  }
-
-  /** Whether what is shown is the echo of what was typed, or an answer to it: no sound, and no asterisks. */
-  #answers(data: Buffer): boolean {
-    const text = seen(data.toString('utf8'));
-    if (text === '') return false;
-    return !masks.test(text) || text === seen(Buffer.concat(this.#pending).toString('utf8'));
+    this.#asked ||= asksForSecret(this.#line);
   }
 
   /** The channel ends: what was not echoed is not known to be harmless. */
   end(): void {
-    if (this.#pendingBytes > 0) this.#withhold();
+    if (this.#pending.length > 0) this.#withhold(this.#pending.length);
   }
 
-  #withhold(): void {
-    this.#gate.note('notice', { channel: this.#stream, withheld: this.#pendingBytes });
-    this.#pending = [];
-    this.#pendingBytes = 0;
-    this.#silent = false;
+  /** Records what is shown to be echoed, or otherwise answered. */
+  #findEcho(data: Buffer): void {
+    const shown = data.toString('utf8', 0, maxEcho);
+    const text = seen(shown);
+    const typed = seen(this.#pending.toString('utf8'));
+    if (text === '' || (masks.test(text) && (this.#asked || text !== typed))) return;
+    const echo = Buffer.from(text);
+    const before = this.#pending.length - echo.length;
+    if (this.#pending.subarray(0, echo.length).equals(echo)) {
+      this.#record(echo.length);
+    } else if (before > 0 && this.#pending.subarray(before).equals(echo)) {
+      this.#withhold(before);
+      this.#record(echo.length);
+    } else if (!this.#asked && (text.startsWith(typed) || text.endsWith(typed) || drawing.test(shown))) {
+      this.#record(this.#pending.length);
+    } else return;
+    this.#asked = false;
+  }
+
+  get #kind(): 'asked' | 'silent' {
+    return this.#asked ? 'asked' : 'silent';
+  }
+
+  /** Records the first keys that wait. */
+  #record(bytes: number): void {
+    this.#gate.drop(this.#pending.subarray(0, bytes), this.#stream);
+    this.#pending = this.#pending.subarray(bytes);
+  }
+
+  /** Gives up the first keys that wait, but for their number. */
+  #withhold(bytes: number): void {
+    this.#gate.note('notice', { channel: this.#stream, withheld: bytes });
+    this.#left[this.#kind] -= bytes;
+    this.#pending = this.#pending.subarray(bytes);
   }
 }

@@ -72,6 +72,8 @@ const shellForms: OptionForms = {
   values: 'o',
   long: ['login', 'norc', 'noprofile', 'posix'],
 };
+/** dash takes the rest of the word for the setting, bash for options of its own. */
+const settingInWord = /^-[A-Za-z]*o./;
 const shellSettings = /^(errexit|nounset|pipefail|xtrace|noglob|noclobber)$/;
 const xargsForms: OptionForms = {
   flags: '0rtpx',
@@ -81,8 +83,19 @@ const xargsForms: OptionForms = {
 };
 const findRuns = /^-(exec|execdir|ok|okdir)$/;
 
-/** Assignments that change how a program speaks, and neither what it does nor what runs. */
-const harmless = /^(LANG|LANGUAGE|LC_[A-Z]+|TERM|NO_COLOR|COLUMNS|LINES|DEBIAN_FRONTEND)=[\w.@:-]*$/;
+/**
+ * Assignments that change how a program speaks, and neither what it does nor what runs. In some character sets (GBK,
+ * Big5) the second byte of a character may be a backslash or a bar, so that a shell reads other commands: of languages,
+ * those in UTF-8 and the plain ones.
+ */
+const harmless = new RegExp(
+  [
+    /^(?:LANGUAGE|TERM|NO_COLOR|COLUMNS|LINES|DEBIAN_FRONTEND)=[\w.@:-]*$/,
+    /^(?:LANG|LC_[A-Z]+)=(?:C|POSIX|(?:[Cc]|[a-z]{2,3}_[A-Z]{2})\.(?:UTF|utf)-?8(?:@[a-z]+)?|UTF-8)?$/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+);
 
 export function isHarmlessAssignment({ text, pattern }: Word): boolean {
   return text !== undefined && !pattern && harmless.test(text);
@@ -129,6 +142,11 @@ function ofRunner(name: string, runner: Runner, words: readonly Word[]): readonl
   // `command -v NAME` only says what NAME is.
   if (name === 'command' && (read.names.has('v') || read.names.has('V'))) return [];
   let at = read.operands + (runner.operands ?? 0);
+  // Of several files that the shell makes of one, the second would be the program.
+  const skipped = words.slice(read.operands, at);
+  if (skipped.some(({ text, pattern }) => text === undefined || pattern)) {
+    return hidden(`${name} runs what the shell makes of a pattern`);
+  }
   const inner: Inner[] = [];
   while (runner.assigns && words[at]?.text?.includes('=')) {
     if (!isHarmlessAssignment(words[at]!)) inner.push({ kind: 'assignments' });
@@ -148,7 +166,10 @@ function isShells({ text }: Word): boolean {
 
 function ofShell(name: string, words: readonly Word[]): readonly Inner[] {
   const read = readOptions(words, 1, shellForms);
-  if (read === undefined) return hidden(`${name} has an option that is not known`);
+  const options = words.slice(1, read?.operands);
+  if (read === undefined || options.some(({ text }) => settingInWord.test(text ?? ''))) {
+    return hidden(`${name} has an option that is not known`);
+  }
   if (!read.values.every(({ value }) => shellSettings.test(value ?? ''))) {
     return hidden(`${name} has a setting that is not known`);
   }

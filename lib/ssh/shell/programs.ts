@@ -22,7 +22,7 @@ const readers = `: true false echo pwd
   ls cat head tail tac nl od wc cut tr fold fmt expand unexpand paste join comm cmp rev seq
   grep egrep fgrep strings hexdump cksum sum md5sum b2sum sha1sum sha224sum sha256sum sha384sum sha512sum
   basename dirname readlink realpath stat df du
-  id whoami groups logname who w users uname nproc tty uptime free ps pgrep pidof vmstat
+  id whoami groups logname who w users uname nproc tty uptime free pgrep pidof vmstat
   printenv locale getent which lsblk lscpu lsmod lsusb`;
 
 const writers = `rm rmdir mv cp ln mkdir mknod mkfifo touch chmod chown chgrp dd tee truncate shred sync
@@ -115,6 +115,12 @@ const testReads: Rule = words =>
     }),
     'unknown',
   );
+/** A word of letters is of the BSD kind, of which `e` shows what other programs have in their environment: secrets. */
+const psReads: Rule = words =>
+  readsIf(
+    words.slice(1).every(({ text, pattern }) => text !== undefined && !pattern && !/^[A-Za-z]*e/.test(text)),
+    'unknown',
+  );
 /** A sed script that prints lines by their numbers: `10,20p`. */
 const sedPrints = /^(\d+|\$)(,(\d+|\$))?p$/;
 const findWrites = /^-(exec|execdir|ok|okdir|delete|fls|fprint0?|fprintf)$/;
@@ -133,6 +139,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'unknown',
     ),
   printf: printfReads,
+  ps: psReads,
   sort: options(sortForms),
   file: options(fileForms),
   diff: options(diffForms),

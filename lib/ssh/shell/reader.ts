@@ -123,7 +123,18 @@ class Reader {
     this.#expect = 'commandOrEnd';
   }
 
+  /**
+   * What stands at {@link #at} means something to a shell, and may be the second half of a character where the shell
+   * reads in another character set than UTF-8: GBK, Big5 and their kin have these bytes there.
+   */
+  #standsAlone(): void {
+    if ((this.#text[this.#at - 1] ?? '') > '\x7f') {
+      throw new UnreadShell(`shells read ${this.#text[this.#at]} behind a letter beyond ASCII differently`);
+    }
+  }
+
   #operator(char: string): void {
+    if (char === '|') this.#standsAlone();
     const double = this.#text[this.#at + 1] === char;
     const next = this.#text[this.#at + (double ? 2 : 1)];
     if (char === ';' && double) throw new UnreadShell('it has a case');
@@ -276,6 +287,7 @@ class Reader {
   }
 
   #bare(char: string, from: number): string {
+    if ('[]{}^~'.includes(char)) this.#standsAlone();
     if (char === '$' || char === '`') throw new UnreadShell(`it has ${char}, which the shell expands`);
     if (char === '{' || char === '}') {
       const both = this.#text.slice(this.#at, this.#at + 2);
@@ -308,6 +320,7 @@ class Reader {
     for (;;) {
       const char = this.#text[this.#at];
       if (char === undefined) throw new UnreadShell('a quote is not closed');
+      if (char === '\\') this.#standsAlone();
       this.#at += 1;
       if (char === '"') return value;
       if (char === '$' || char === '`') throw new UnreadShell(`it has ${char}, which the shell expands`);
@@ -325,6 +338,7 @@ class Reader {
   }
 
   #escaped(): string {
+    this.#standsAlone();
     const point = this.#text.codePointAt(this.#at + 1);
     const char = point === undefined ? '' : String.fromCodePoint(point);
     if (char === '' || /[\p{L}\p{N}\n]/u.test(char)) {

@@ -105,6 +105,7 @@ function gitLine(name: string, words: readonly Word[]): TransferLine {
   const whole = name === 'git' ? `git-${words[1]?.text}` : name;
   const [path, more] = words.slice(name === 'git' ? 2 : 1);
   if (path === undefined || more !== undefined || path.text!.startsWith('-')) return none;
+  if (path.pattern && mayBeOption(path.text!)) return none;
   const service = gitServices.find(one => whole === `git-${one}`);
   return service === undefined ? none : { git: { service, path: transferPath(path) } };
 }

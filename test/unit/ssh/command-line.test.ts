@@ -89,6 +89,10 @@ const programs: readonly Row[] = [
   ["perl -e 'unlink 1'", 'O', ["perl -e 'unlink 1'"]],
   ['node -e 1', 'O', ['node -e 1']],
   ['ruby script.rb', 'WU', ['ruby script.rb']],
+  ['ps aux', '-', ['ps aux']],
+  ['ps -ef', '-', ['ps -ef']],
+  ['ps eww -u web', 'WU', ['ps eww -u web']],
+  ['ps auxe', 'WU', ['ps auxe']],
   ["psql -c 'drop table t'", 'O', ["psql -c 'drop table t'"]],
   ['vim a', 'O', ['vim a']],
   ['less a', 'O', ['less a']],
@@ -203,6 +207,9 @@ const structure: readonly Row[] = [
 const names: readonly Row[] = [
   ['LANG=C ls', '-', ['LANG=C ls', 'ls']],
   ['LC_ALL=de_DE.UTF-8 sort a', '-', ['LC_ALL=de_DE.UTF-8 sort a', 'sort a']],
+  ['LANG=C.utf8 LC_CTYPE=UTF-8 LC_ALL= ls', '-', ['LANG=C.utf8 LC_CTYPE=UTF-8 LC_ALL= ls', 'ls']],
+  ['LC_ALL=zh_CN.GBK ls', 'WU', ['LC_ALL=zh_CN.GBK ls', 'ls']],
+  ['LANG=zh_TW ls', 'WU', ['LANG=zh_TW ls', 'ls']],
   ['LC_ALL=/tmp/x ls', 'WU', ['LC_ALL=/tmp/x ls', 'ls']],
   ['LD_PRELOAD=/tmp/x.so ls', 'WU', ['LD_PRELOAD=/tmp/x.so ls', 'ls']],
   ['PATH=/tmp ls', 'WU', ['PATH=/tmp ls', 'ls']],
@@ -240,6 +247,7 @@ const throughRunners: readonly Row[] = [
   ['env A=b rm x', 'WU', ['env A=b rm x', 'rm x']],
   ['env = 1=2 rm x', 'WU', ['env = 1=2 rm x', 'rm x']],
   ['env LANG=C ls', '-', ['env LANG=C ls', 'ls']],
+  ['env LC_ALL=ja_JP.SJIS ls', 'WU', ['env LC_ALL=ja_JP.SJIS ls', 'ls']],
   ['env -i ls', '-', ['env -i ls', 'ls']],
   ['env - rm x', 'W', ['env - rm x', 'rm x']],
   ['env A=b -u C rm x', 'O', ['-u C rm x', 'env A=b -u C rm x']],
@@ -254,6 +262,8 @@ const throughRunners: readonly Row[] = [
   ['timeout -k 1 -s KILL 5 rm x', 'W', ['rm x', 'timeout -k 1 -s KILL 5 rm x']],
   ['timeout --signal=KILL 5 ls', '-', ['ls', 'timeout --signal=KILL 5 ls']],
   ['timeout * rm x', 'O', ['timeout * rm x']],
+  ['timeout 7* cat x', 'O', ['timeout 7* cat x']],
+  ['timeout "$t" cat x', 'O', ['timeout "$t" cat x']],
   ['time ls', '-', ['ls', 'time ls']],
   ['time -o x ls', 'O', ['time -o x ls']],
   ['time ! rm x', 'O', ['time ! rm x']],
@@ -277,6 +287,8 @@ const throughRunners: readonly Row[] = [
   ["bash -lc 'ls'", '-', ['bash -lc ls', 'ls']],
   ["bash -euo pipefail -c 'ls | wc'", '-', ["bash -euo pipefail -c 'ls | wc'", 'ls', 'wc']],
   ['bash -o posix -c ls', 'O', ['bash -o posix -c ls']],
+  ["bash -c -oerrexit posix 'rm x'", 'O', ["bash -c -oerrexit posix 'rm x'"]],
+  ["bash -eo pipefail -c 'ls'", '-', ['bash -eo pipefail -c ls', 'ls']],
   ["sh -c 'rm $1' sh x", 'O', ['rm $1', "sh -c 'rm $1' sh x"]],
   [
     'sudo sh -c \'for i in a; do sh -c "rm x; $y"; done\'',
@@ -430,6 +442,11 @@ describe('what shells read in two ways is refused', () => {
     ['ls ;; id', 'the end of a case'],
     ["ls ~'x'", 'a home in quotes'],
     ['- ls', 'a word before commands in zsh'],
+    ['echo 中\\; id', 'a backslash that is half of a character in GBK'],
+    ['echo 中\\\\; id', 'two of them'],
+    ['echo "中\\"; id"', 'one in quotes'],
+    ['echo ü| id', 'a bar that is half of a character in Big5'],
+    ['ls ü[a]', 'a bracket that is'],
   ])('%j: %s', line => {
     const { facts, unreadable } = read(line);
 

@@ -153,11 +153,103 @@ describe('what is typed into a terminal', () => {
     expect(withheld(rig)).toEqual([3]);
   });
 
-  test('without end and without echo is bounded', async () => {
+  test('without echo is withheld as far as passwords go, and recorded from there on', async () => {
     const rig = await terminal();
 
-    for (let index = 0; index < 100; index += 1) await types(rig, 'x'.repeat(1_000));
+    for (let index = 0; index < 100; index += 1) await types(rig, 'x'.repeat(100), '\r');
 
-    expect(withheld(rig).reduce((sum, count) => Number(sum) + Number(count), 0)).toBe(100_000);
+    const unseen = withheld(rig).reduce((sum, count) => Number(sum) + Number(count), 0);
+    expect(unseen).toBeGreaterThan(3_900);
+    expect(unseen).toBeLessThanOrEqual(4_096);
+    expect(typed(rig).length + Number(unseen)).toBe(10_100);
+  });
+
+  test('at prompts for secrets is withheld as far as passwords go, too', async () => {
+    const rig = await terminal();
+
+    for (let index = 0; index < 100; index += 1) {
+      await shows(rig, '\r\nPassword: ');
+      await types(rig, `${'x'.repeat(100)}\r`);
+    }
+
+    const unseen = withheld(rig).reduce((sum, count) => Number(sum) + Number(count), 0);
+    expect(unseen).toBeGreaterThan(3_900);
+    expect(unseen).toBeLessThanOrEqual(4_096);
+    expect(typed(rig).length + Number(unseen)).toBe(10_100);
+  });
+
+  test.each(['', '\r'])(
+    'in one piece larger than a password is recorded before it is echoed',
+    async enter => {
+      const rig = await terminal();
+      const paste = `${'x'.repeat(5_000)}${enter}`;
+
+      await types(rig, paste);
+
+      expect(typed(rig)).toBe(paste);
+      expect(withheld(rig)).toEqual([]);
+    },
+  );
+
+  test('in answer to a prompt is not recorded where something else writes meanwhile', async () => {
+    const rig = await terminal();
+    await shows(rig, '\r\nPassword: ');
+
+    await types(rig, 'h', 'u');
+    await shows(rig, 'noise1\r\n');
+    await types(rig, 'n', 't');
+    await shows(rig, 'noise2\r\n');
+    await types(rig, 'e', 'r', '\r');
+
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([7]);
+  });
+
+  test('without a prompt and an echo is not recorded where something else writes meanwhile', async () => {
+    const rig = await terminal();
+    await shows(rig, '\r\nHow do you open it ');
+
+    await types(rig, 'h', 'u', 'n');
+    await shows(rig, 'a job is done\r\n');
+    await types(rig, 't', '\r');
+
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([5]);
+  });
+
+  test('and echoed is recorded, though the prompt looks like one for a secret', async () => {
+    const rig = await terminal();
+    await shows(rig, '\r\ntoken: ');
+
+    for (const key of 'id') {
+      await types(rig, key);
+      await shows(rig, key);
+    }
+    await types(rig, '\r');
+
+    expect(typed(rig)).toBe('id\r');
+    expect(withheld(rig)).toEqual([]);
+  });
+
+  test('is recorded as its echo comes, late, together, or behind keys that had none', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'l', 's', ' ');
+    await shows(rig, 'l');
+    await shows(rig, 's ');
+    await types(rig, 'x', 'y');
+    await shows(rig, 'y');
+
+    expect(typed(rig)).toBe('ls y');
+    expect(withheld(rig)).toEqual([1]);
+  });
+
+  test('is recorded where a program draws its screen in answer', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'j');
+    await shows(rig, '\x1b[24;1Hthe next line\x1b[K');
+
+    expect(typed(rig)).toBe('j');
   });
 });

@@ -21,6 +21,7 @@ const turnBufferBytes = 1024 * 1024;
 const lazyBytes = 256 * 1024;
 const lazyMs = 1_000;
 const probeMs = 250;
+const watchMs = 1_000;
 
 export interface JournalOptions {
   /** The spool folder, shared by every task that ships from here. */
@@ -65,6 +66,7 @@ export class Journal {
   #scheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
   #probeTimer: NodeJS.Timeout | undefined;
+  readonly #watchTimer: NodeJS.Timeout;
   #writable = true;
   /** Why this turn's callers must not go on. */
   #failure: SallyportError | undefined;
@@ -88,6 +90,7 @@ export class Journal {
     const turn = new TurnBuffer(turnBufferBytes, tag, this.#now, () => this.#write());
     this.#turn = turn;
     this.#intake = this.#makeIntake(turn);
+    this.#watchTimer = setInterval(() => this.#watch(), watchMs).unref();
   }
 
   /** Makes the task's folder and its reserve. Throws `evidenceUnavailable`. */
@@ -160,6 +163,7 @@ export class Journal {
     while (this.#syncing !== undefined) await this.#syncing;
     clearTimeout(this.#lazyTimer);
     clearInterval(this.#probeTimer);
+    clearInterval(this.#watchTimer);
     this.#pressure.stop();
     // Whoever still records is told that nothing is written any more.
     this.#writable = false;
@@ -279,6 +283,15 @@ export class Journal {
         // Still no room: the next probe tries again.
       }
     }
+  }
+
+  /** A folder that was taken away takes every write still, and is no evidence. */
+  #watch(): void {
+    if (!this.#writable || this.#syncing !== undefined || !this.#file.lost) return;
+    this.#giveUpFile();
+    // It was in that folder: a probe that makes it again shows that the folder is back.
+    this.#reserve.release();
+    this.#fail(new Error('the journal is not where it was'));
   }
 
   #probe(): void {

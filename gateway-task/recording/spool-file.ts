@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Disk, isFull, syncDirectory, writeAll } from './disk.ts';
 
@@ -25,6 +26,8 @@ export interface SpoolFileOptions {
 export class SpoolFile {
   readonly #options: SpoolFileOptions;
   #index = 0;
+  #path = '';
+  #inode = 0;
   #fd: number | undefined;
   #end = 0;
 
@@ -35,6 +38,13 @@ export class SpoolFile {
   /** Bytes in the current file. */
   get bytes(): number {
     return this.#end;
+  }
+
+  /** The file is not where it was, alone or with its folder: what is written to it now, no shipper finds. */
+  get lost(): boolean {
+    const path = this.#fd === undefined ? this.#options.dir : this.#path;
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined || (this.#fd !== undefined && found.ino !== this.#inode);
   }
 
   /** Throws the system's error when not all of it is written. */
@@ -78,6 +88,8 @@ export class SpoolFile {
       const head = Buffer.concat([journalFileTitle, tag, preamble()]);
       writeAll(disk, fd, head, head.length, 0);
       if (fsync) syncDirectory(disk, dir);
+      this.#path = path;
+      this.#inode = statSync(path).ino;
       this.#fd = fd;
       this.#end = head.length;
       return fd;

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
+import { readdirSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { Journal } from '#gateway/recording/journal.ts';
@@ -70,6 +70,25 @@ test('a file that could not be begun, and that the shipper saw, hides nothing of
   await Promise.all(passes);
   await shipper.pass();
   shipper.abandon();
+
+  expect(await recorded()).toBe('one two three');
+});
+
+test('a spool folder that is taken away, though it takes every write, is none; it is used again when it is back', async () => {
+  await given();
+  await say('one ');
+  const away = `${recordings.spoolDir}.away`;
+
+  renameSync(recordings.spoolDir, away);
+  while (journal.writable) await new Promise(resolve => setTimeout(resolve, 20));
+  expect(await say('two ')).toBe('evidenceUnavailable');
+  // As long as it is gone, a probe does not help.
+  await new Promise(resolve => setTimeout(resolve, 600));
+  expect(journal.writable).toBe(false);
+  renameSync(away, recordings.spoolDir);
+  await writable();
+  expect(await say('three')).toBeUndefined();
+  await journal.close();
 
   expect(await recorded()).toBe('one two three');
 });

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { call } from '#cli/call.ts';
 import { type ConnectionOptions, connect, withConnection } from '#cli/connection.ts';
 import { type Io, processIo } from '#cli/io.ts';
-import { line } from '#cli/terminal-safe.ts';
+import { line, safeJson } from '#cli/terminal-safe.ts';
 import { table, timestamp } from '#cli/units.ts';
 import { UsageError } from '#cli/usage-error.ts';
 import { type KeySummary, keyRevokedSchema, keysAnswerSchema } from '#lib/aws/control-api.ts';
@@ -80,7 +80,7 @@ Exit codes: 0 revoked, 1 no such key or not permitted, 2 the command was wrong.`
       });
       io.out(
         options.json
-          ? `${JSON.stringify(answer)}\n`
+          ? `${safeJson(answer)}\n`
           : `${answer.fingerprint} of ${line(answer.principal.name)} signs nobody in any more.\n`,
       );
     });
@@ -93,7 +93,7 @@ function matches({ principal: text }: ListOptions, { principal }: KeySummary): b
 
 function print(io: Io, keys: readonly KeySummary[], json: boolean): void {
   if (json) {
-    for (const key of keys) io.out(`${JSON.stringify(key)}\n`);
+    for (const key of keys) io.out(`${safeJson(key)}\n`);
   } else {
     const head = ['FINGERPRINT', 'PRINCIPAL', 'BOUND', 'FROM', 'LAST USED', 'FROM', 'ENDS', 'COMMENT'];
     io.out(table(head, keys.map(row)));

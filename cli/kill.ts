@@ -4,6 +4,7 @@ import { type Connection, type ConnectionOptions, connect, withConnection } from
 import { Failure } from '#cli/failure.ts';
 import { type Io, processIo } from '#cli/io.ts';
 import { listLiveSessions } from '#cli/live.ts';
+import { safeJson } from '#cli/terminal-safe.ts';
 import { UsageError } from '#cli/usage-error.ts';
 import { reasonSchema } from '#lib/aws/access-records.ts';
 import { killAnswerSchema } from '#lib/aws/control-api.ts';
@@ -44,7 +45,7 @@ Exit codes: 0 told to end, 1 no such session or not permitted, 2 the command was
         body: { reason },
         answer: killAnswerSchema,
       });
-      io.out(options.json ? `${JSON.stringify(answer)}\n` : `${id} is told to end.\n`);
+      io.out(options.json ? `${safeJson(answer)}\n` : `${id} is told to end.\n`);
       if (!answer.heardFrom) {
         io.err(
           'Its gateway task has not been heard from for a while: it may be gone, and the session with it.\n',

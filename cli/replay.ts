@@ -18,6 +18,7 @@ import { findChannels } from '#cli/replay/ssh/channels.ts';
 import { printCommands } from '#cli/replay/ssh/command-list.ts';
 import { filmChannel } from '#cli/replay/ssh/film.ts';
 import { positive } from '#cli/sessions.ts';
+import { safeJson } from '#cli/terminal-safe.ts';
 import { SessionFolder } from '#lib/evidence/folder.ts';
 import { readOverview } from '#lib/evidence/overview.ts';
 
@@ -117,7 +118,7 @@ async function printTranscript(source: SessionFolder, options: Options, io: Io):
     if (event.kind === 'fault') process.exitCode = 1;
     if (options.channel !== undefined && isOfOther(event, options.channel)) continue;
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
-    io.out(options.json ? `${JSON.stringify(event)}\n` : printer.print(event));
+    io.out(options.json ? `${safeJson(event)}\n` : printer.print(event));
   }
 }
 

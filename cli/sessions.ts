@@ -11,7 +11,7 @@ import {
 } from '#cli/recordings.ts';
 import { where } from '#cli/replay/phrases.ts';
 import { kindsOf } from '#cli/replay/ssh/kinds.ts';
-import { line } from '#cli/terminal-safe.ts';
+import { line, safeJson } from '#cli/terminal-safe.ts';
 import { duration, size, table, timestamp } from '#cli/units.ts';
 import { EvidenceFault } from '#lib/evidence/fault.ts';
 import { readFirstCommands } from '#lib/evidence/first-commands.ts';
@@ -66,7 +66,7 @@ async function printLive(options: Options, io: Io): Promise<void> {
   );
   const shown = wanted.slice(0, options.limit);
   if (options.json) {
-    for (const session of shown) io.out(`${JSON.stringify(session)}\n`);
+    for (const session of shown) io.out(`${safeJson(session)}\n`);
   } else {
     const head = ['SESSION', 'START', 'PRINCIPAL', 'TARGET', 'KIND', 'CLIENT', 'TASK'];
     const rows = shown.map(({ id, startedAt, principal, target, place, protocol, sourceAddress, taskId }) =>
@@ -94,7 +94,7 @@ async function printRecorded(options: Options, io: Io): Promise<void> {
       .map(async session => ({ ...session, kinds: await readKinds(folder, session) })),
   );
   if (options.json) {
-    for (const session of shown) io.out(`${JSON.stringify(session)}\n`);
+    for (const session of shown) io.out(`${safeJson(session)}\n`);
   } else {
     const length = shortLength(ids);
     const head = [

@@ -11,6 +11,15 @@ export function line(text: string): string {
   return text.replace(unsafe, visible);
 }
 
+/** JSON that a terminal may be shown: what it would obey is written as `\\u…`, which is the same value. */
+export function safeJson(value: unknown): string {
+  return JSON.stringify(value).replace(unsafe, character =>
+    Array.from({ length: character.length }, (_, at) => unit(character.charCodeAt(at))).join(''),
+  );
+}
+
+const unit = (code: number): string => `\\u${code.toString(16).padStart(4, '0')}`;
+
 /** Line feeds stay, carriage returns before them go. */
 export function lines(text: string): string[] {
   return text.split(/\r?\n/).map(line);

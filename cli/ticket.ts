@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { call } from '#cli/call.ts';
 import { type Connection, type ConnectionOptions, connect, withConnection } from '#cli/connection.ts';
 import { type Io, processIo } from '#cli/io.ts';
+import { safeJson } from '#cli/terminal-safe.ts';
 import { type TicketAnswer, ticketAnswerSchema } from '#lib/aws/control-api.ts';
 import { userPlaceholder } from '#lib/identity/user-name.ts';
 
@@ -38,7 +39,7 @@ export function ticketCommand(io: Io = processIo): Command {
 function print(io: Io, answer: TicketAnswer, psql: string, json: boolean): void {
   const until = new Date(answer.expiresAt).toISOString();
   if (json) {
-    io.out(`${JSON.stringify({ ticket: answer.ticket, expiresAt: until, psql })}\n`);
+    io.out(`${safeJson({ ticket: answer.ticket, expiresAt: until, psql })}\n`);
     return;
   }
   io.out(`${answer.ticket}\n`);

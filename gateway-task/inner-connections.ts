@@ -37,7 +37,7 @@ export function innerConnections(parts: InnerParts, sessionId: string, address: 
       const found = Object.hasOwn(targets, host)
         ? host
         : Object.keys(targets).find(name => targets[name]!.host === host && targets[name]!.port === port);
-      return found !== undefined && protocolOf(found) ? found : undefined;
+      return found === undefined ? undefined : { name: found, served: protocolOf(found) !== undefined };
     },
     serve(target, socket) {
       const protocol = protocolOf(target);

@@ -9,7 +9,7 @@ import type { Lock } from '#lib/aws/access-records.ts';
 import type { LiveSessions } from '#lib/aws/live-sessions.ts';
 import type { TargetSecrets } from '#lib/aws/secrets.ts';
 import { SallyportError } from '#lib/errors.ts';
-import { placesOf, type Target } from '#lib/policy/config/targets.ts';
+import { placesOf, type Target, targetName } from '#lib/policy/config/targets.ts';
 import { Decider } from '#lib/policy/decider.ts';
 import { Gate } from './gate.ts';
 import type { Grant } from './grant.ts';
@@ -43,6 +43,8 @@ export async function open(
   { address, via }: Pick<ClientConnection, 'address' | 'via'>,
 ): Promise<OpenedSession> {
   const { identity, target: name } = greeting;
+  // Not asked for: the control plane takes what is no name for a mistake of the gateway's.
+  if (!targetName.safeParse(name).success) throw unknownTarget(name, protocol);
   const { grants, locks } = await task.policy.access(identity, name);
   const now = task.now();
   if (task.policy.expired(now))
@@ -120,7 +122,11 @@ function findTarget(policy: PolicySource, name: string, protocol: ProtocolName):
   const targets = policy.snapshot.targets;
   const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
   if (target?.protocol === protocol) return target;
-  throw new SallyportError('unknownTarget', `there is no target "${printable(name)}"`, {
+  throw unknownTarget(name, protocol);
+}
+
+function unknownTarget(name: string, protocol: ProtocolName): SallyportError {
+  return new SallyportError('unknownTarget', `there is no target "${printable(name)}"`, {
     hint: `Name a ${protocol} target that your administrator has set up.`,
   });
 }

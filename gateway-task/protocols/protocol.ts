@@ -72,8 +72,11 @@ export interface Reception {
 
 /** Connections to targets of the gateway's own that a client opens within a session. */
 export interface InnerConnections {
-  /** The target at this address, by its name or by what targets.yaml says; undefined: none, or none that is served here. */
-  targetAt(host: string, port: number): string | undefined;
+  /**
+   * The target at this address, by its name (whatever the port) or by host and port of targets.yaml; undefined: none.
+   * Not `served`: this task does not speak its protocol.
+   */
+  targetAt(host: string, port: number): { readonly name: string; readonly served: boolean } | undefined;
   /** Serves a connection to it as any other, by the target's own protocol; the end closes the socket. */
   serve(target: string, socket: Duplex): void;
 }

@@ -21,6 +21,7 @@ import {
 import { readBounded } from '#lib/bounded-body.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { Principal } from '#lib/identity/principal.ts';
+import { targetName } from '#lib/policy/config/targets.ts';
 import { maxSnapshotBytes, parseSnapshot, type Snapshot } from '#lib/policy/snapshot.ts';
 import { secureUrl } from '#lib/secure-url.ts';
 
@@ -98,6 +99,7 @@ export class ControlPlane {
    * @throws {SallyportError} `unauthenticated` when the ticket is no good for this target.
    */
   async redeemTicket(ticket: string, target: string): Promise<Principal> {
+    if (!targetName.safeParse(target).success) throw wrongTarget();
     const signal = AbortSignal.timeout(this.#deadlineMs);
     const answer = await this.#post('/v1/tickets/redeem', { ticket, target }, signal).catch(unavailable);
     if (answer.status === 200) return checked(redeemAnswerSchema, answer.body).principal;
@@ -108,9 +110,7 @@ export class ControlPlane {
       });
     }
     if (answer.status === 409 && code === 'wrongTarget') {
-      throw new SallyportError('unauthenticated', 'The ticket is for another target.', {
-        hint: 'Open the target that it was made for, or get one for this target.',
-      });
+      throw wrongTarget();
     }
     return unavailable(answer);
   }
@@ -212,6 +212,12 @@ function isAnswer(value: unknown): value is Answer {
 function problemOf({ status, body }: Answer): Problem | undefined {
   const problem = problemSchema.safeParse(body);
   return problem.success && problem.data.status === status ? problem.data : undefined;
+}
+
+function wrongTarget(): SallyportError {
+  return new SallyportError('unauthenticated', 'The ticket is for another target.', {
+    hint: 'Open the target that it was made for, or get one for this target.',
+  });
 }
 
 function parseJson(bytes: Buffer): unknown {

@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import type { ChannelEvent, Exit } from '#cli/replay/ssh/channel-events.ts';
 import { ShellReader } from '#cli/replay/ssh/shell-reader.ts';
 import { DrawingFilter } from '#cli/replay/terminal/drawing-filter.ts';
-import { line } from '#cli/terminal-safe.ts';
+import { bounded } from '#cli/replay/terminal/screen.ts';
+import { line, safeJson } from '#cli/terminal-safe.ts';
 
 export interface AsciicastOptions {
   /** Milliseconds since the epoch, of the session. */
@@ -39,7 +40,7 @@ export async function* asciicast(
   const encode = ({ atNs, code, data }: Pending): string => {
     const interval = Math.max(atNs - lastNs, 0) / 1e9;
     lastNs = Math.max(atNs, lastNs);
-    return `${JSON.stringify([Number(interval.toFixed(6)), code, data])}\n`;
+    return `${safeJson([Number(interval.toFixed(6)), code, data])}\n`;
   };
   const begin = (atNs: number, term: string | undefined): string => {
     begun = true;
@@ -51,13 +52,13 @@ export async function* asciicast(
       ...(startedAt === undefined ? {} : { timestamp: Math.floor((startedAt + atNs / 1e6) / 1000) }),
       title: line(title),
     };
-    return `${JSON.stringify(header)}\n`;
+    return `${safeJson(header)}\n`;
   };
 
   for await (const event of events) {
     const { atNs } = event;
     if (event.kind === 'resize') {
-      size = { cols: event.cols, rows: event.rows };
+      size = bounded(event.cols, event.rows);
       if (!begun) {
         yield begin(atNs, event.term);
         continue;

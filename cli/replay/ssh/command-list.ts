@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import type { Io } from '#cli/io.ts';
 import type { TranscriptEvent } from '#cli/replay/events.ts';
 import { readTranscript } from '#cli/replay/session-transcript.ts';
-import { line } from '#cli/terminal-safe.ts';
+import { line, safeJson } from '#cli/terminal-safe.ts';
 import { timestamp } from '#cli/units.ts';
 import type { SessionSource } from '#lib/evidence/reader.ts';
 
@@ -40,7 +40,7 @@ export async function printCommands(
     const command = listed(event, startedAt);
     if (command === undefined) continue;
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
-    io.out(`${json ? JSON.stringify(command) : words(command)}\n`);
+    io.out(`${json ? safeJson(command) : words(command)}\n`);
   }
 }
 

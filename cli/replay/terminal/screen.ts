@@ -131,7 +131,8 @@ export class Screen {
   }
 }
 
-function bounded(cols: number, rows: number): { cols: number; rows: number } {
+/** A size that a terminal may have, whatever a client said. */
+export function bounded(cols: number, rows: number): { cols: number; rows: number } {
   const within = (value: number, least: number, most: number, usual: number) =>
     Number.isInteger(value) && value > 0 ? Math.min(Math.max(value, least), most) : usual;
   return { cols: within(cols, 2, maxCols, 80), rows: within(rows, 1, maxRows, 24) };

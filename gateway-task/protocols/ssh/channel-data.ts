@@ -27,8 +27,10 @@ export class ChannelData {
 
   fromClient(payload: Buffer): void {
     const data = dataOf(payload, dataOffset);
-    this.#layer.gate.lastActivity = Date.now();
     const channel = this.#layer.channels.ofClient(payload.readUInt32BE(1));
+    // It says nothing, and costs the client no window.
+    if (data.length === 0 && !channel.closed.byClient) return;
+    this.#layer.gate.lastActivity = Date.now();
     if (channel.inner) {
       if (channel.closed.byClient || !channel.inner.receive(data)) throw outOfTurn('the client');
       return;
@@ -56,8 +58,9 @@ export class ChannelData {
   fromTarget(payload: Buffer): void {
     const extended = payload[0] === message.channelExtendedData;
     const data = dataOf(payload, extended ? extendedOffset : dataOffset);
-    this.#layer.gate.lastActivity = Date.now();
     const channel = this.#layer.channels.ofTarget(payload.readUInt32BE(1));
+    if (data.length === 0 && !channel.closed.byTarget) return;
+    this.#layer.gate.lastActivity = Date.now();
     const window = channel.toClient!;
     if (channel.closed.byTarget || !window.take(data.length)) throw outOfTurn('the target');
     if (channel.over || channel.refused || channel.closed.byClient || channel.closed.toClient) {

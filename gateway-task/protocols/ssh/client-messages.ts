@@ -5,8 +5,7 @@ import { SshReader } from '#lib/ssh/data-types.ts';
 import type { Channel } from './channel.ts';
 import type { ChannelData } from './channel-data.ts';
 import { ChannelSocket } from './channel-socket.ts';
-import { unknownCommand } from './commands.ts';
-import type { ConnectionLayer } from './connection-layer.ts';
+import { asksForLife, type ConnectionLayer } from './connection-layer.ts';
 import {
   admitForward,
   destinationText,
@@ -75,7 +74,7 @@ export class ClientMessages {
         return;
       case message.requestSuccess:
       case message.requestFailure:
-        this.#layer.targetReplies.arrived(() => this.#layer.toTarget(payload));
+        this.#layer.targetReplies.arrived(payload, () => this.#layer.toTarget(payload));
         return;
       case message.userauthRequest:
       case message.extInfo:
@@ -121,7 +120,7 @@ export class ClientMessages {
         this.#forward(type, sender, window, packet, reader, payload, senderAt);
         return;
       default: {
-        this.#layer.gate.admit(unknownCommand(`channel ${type}`));
+        this.#layer.recordUnknown(`channel ${type}`);
         this.#layer.toClient(
           channelOpenFailure(
             sender,
@@ -144,14 +143,14 @@ export class ClientMessages {
   ): void {
     const { to, from } = readDestination(type, reader);
     const destination = destinationText(to);
-    const verdict = admitForward(this.#layer, destination, from);
+    const target = to.kind === 'tcp' ? this.#inner.targetAt(to.host, to.port) : undefined;
+    const verdict = admitForward(this.#layer, to, from, target);
     if (verdict instanceof SallyportError) {
       this.#layer.toClient(prohibited(sender, verdict));
       return;
     }
-    const target = to.kind === 'tcp' ? this.#inner.targetAt(to.host, to.port) : undefined;
     if (target !== undefined) {
-      this.#openInner(target, sender, window, packet, verdict, { destination, origin: from });
+      this.#openInner(target.name, sender, window, packet, verdict, { destination, origin: from });
       return;
     }
     this.#make('forward', sender, window, packet, payload, senderAt, channel => {
@@ -323,12 +322,8 @@ export class ClientMessages {
       case 'no-more-sessions@openssh.com':
         this.#closedToSessions = true;
         return;
-      case 'keepalive@openssh.com':
-        // It asks whether the other end is there, which here is the gateway: any answer says yes.
-        if (wantReply) this.#layer.clientReplies.answer(() => this.#layer.toClient(requestFailure()));
-        return;
       default:
-        this.#layer.gate.admit(unknownCommand(`request ${name}`));
+        if (!asksForLife(name)) this.#layer.recordUnknown(`request ${name}`);
         if (wantReply) this.#layer.clientReplies.answer(() => this.#layer.toClient(requestFailure()));
     }
   }

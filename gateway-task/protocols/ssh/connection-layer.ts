@@ -2,6 +2,7 @@ import type { Gate } from '#gateway/pipeline/gate.ts';
 import type { SallyportError } from '#lib/errors.ts';
 import type { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
+import { unknownCommand } from './commands.ts';
 import { lines } from './refusal.ts';
 import { Replies } from './replies.ts';
 import {
@@ -97,6 +98,13 @@ export class ConnectionLayer {
     });
   }
 
+  /** What a client asks for that is not known is refused whatever policy says, is recorded, and is no activity. */
+  recordUnknown(what: string): void {
+    const { lastActivity } = this.gate;
+    this.gate.admit(unknownCommand(what));
+    this.gate.lastActivity = lastActivity;
+  }
+
   /** Ends a channel from the gateway's side; it goes when both ends have closed it. */
   finish(channel: Channel): void {
     if (channel.over) return;
@@ -153,6 +161,14 @@ export class ConnectionLayer {
     const more = channel.toClient!.drop(bytes);
     if (more > 0 && !channel.closed.toTarget) this.toTarget(windowAdjust(channel.targetId!, more));
   }
+}
+
+/**
+ * Requests that clients make over and over, and that do nothing: whether the other end is there (OpenSSH, Paramiko,
+ * libssh2, JSch), and PuTTY's measure of the window. The gateway is there: any answer says so.
+ */
+export function asksForLife(request: string): boolean {
+  return request.startsWith('keepalive@') || request === 'winadj@putty.projects.tartarus.org';
 }
 
 export function* pieces(bytes: Buffer, longest: number): Generator<Buffer> {

@@ -1,10 +1,11 @@
 import { posix } from 'node:path';
+import type { InnerConnections } from '#gateway/protocols/protocol.ts';
 import { SallyportError } from '#lib/errors.ts';
 import type { SshReader } from '#lib/ssh/data-types.ts';
 import { forwardCommand, listenCommand } from './commands.ts';
 import type { ConnectionLayer } from './connection-layer.ts';
 import { words } from './refusal.ts';
-import { channelOpenFailure, openFailure, requestFailure } from './wire/messages.ts';
+import { channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';
 
 /** The window of a forwarded connection is passed on whole: nothing is said in it but what both ends say. */
 export const noReserve = 0;
@@ -67,31 +68,22 @@ export class Listens {
         const host = reader.text();
         const port = reader.u32();
         reader.end();
-        return this.#listen(
-          destinationText({ kind: 'tcp', host, port }),
-          name.startsWith('cancel'),
-          wantReply,
-          payload,
-        );
+        return this.#listen({ kind: 'tcp', host, port }, name.startsWith('cancel'), wantReply, payload);
       }
       case 'streamlocal-forward@openssh.com':
       case 'cancel-streamlocal-forward@openssh.com': {
         const path = reader.text();
         reader.end();
-        return this.#listen(
-          destinationText({ kind: 'unix', path }),
-          name.startsWith('cancel'),
-          wantReply,
-          payload,
-        );
+        return this.#listen({ kind: 'unix', path }, name.startsWith('cancel'), wantReply, payload);
       }
       default:
         return false;
     }
   }
 
-  #listen(address: string, cancel: boolean, wantReply: boolean, payload: Buffer): true {
+  #listen(at: Destination, cancel: boolean, wantReply: boolean, payload: Buffer): true {
     const { gate, clientReplies, listens } = this.#layer;
+    const address = destinationText(at);
     const listening = cancel ? listens.get(address) : undefined;
     if (listening !== undefined) {
       listens.delete(address);
@@ -100,22 +92,88 @@ export class Listens {
       if (wantReply) clientReplies.expect();
       return true;
     }
-    const full = listens.size >= maxListens;
-    const verdict =
-      cancel || full ? undefined : gate.admit(listenCommand(address), { kind: 'listen', address });
+    const verdict = cancel || this.#taken(at, address) ? undefined : this.#admit(at, address);
     if (verdict === undefined || verdict instanceof SallyportError) {
       if (wantReply) clientReplies.answer(() => this.#layer.toClient(requestFailure()));
       return true;
     }
-    listens.set(address, gate.perform(payload, verdict, { kind: 'listen', address }));
-    if (wantReply) clientReplies.expect();
+    const record = gate.perform(payload, verdict, { kind: 'listen', address });
+    listens.set(address, record);
+    if (wantReply) clientReplies.expect(answer => this.#answered(at, record, answer));
     return true;
+  }
+
+  /** There are too many, or this one is there: where any port is asked for, each is another. */
+  #taken(at: Destination, address: string): boolean {
+    const { listens } = this.#layer;
+    const another = at.kind === 'tcp' && at.port === 0;
+    return listens.size >= maxListens || (!another && listens.has(address));
+  }
+
+  #admit(at: Destination, address: string) {
+    const { gate } = this.#layer;
+    const refusal = unclear(at, address);
+    if (refusal === undefined) return gate.admit(listenCommand(address), { kind: 'listen', address });
+    gate.recordError(refusal);
+    return refusal;
+  }
+
+  /** The target listens, at a port of its choice where any was asked for, or does not. */
+  #answered(at: Destination, record: number, answer: Buffer): void {
+    const { gate, listens } = this.#layer;
+    const address = destinationText(at);
+    const refused = answer[0] === message.requestFailure;
+    if (refused) gate.complete(record, { exit: { why: 'refused by the target' } });
+    // Cancelled meanwhile, or asked for again.
+    if (listens.get(address) !== record) return;
+    if (refused) listens.delete(address);
+    else if (at.kind === 'tcp' && at.port === 0 && answer.length >= 5) {
+      listens.delete(address);
+      listens.set(destinationText({ ...at, port: answer.readUInt32BE(1) }), record);
+    }
   }
 }
 
-/** Decides a connection through the target. @returns what to answer, where it may not be */
-export function admitForward(layer: ConnectionLayer, destination: string, origin: string) {
+/**
+ * Decides a connection through the target.
+ *
+ * @param target the gateway's own at that address, if there is one
+ * @returns what to answer, where it may not be
+ */
+export function admitForward(
+  layer: ConnectionLayer,
+  to: Destination,
+  origin: string,
+  target: ReturnType<InnerConnections['targetAt']>,
+) {
+  const destination = destinationText(to);
+  const refusal = unclear(to, destination) ?? unserved(target, destination);
+  if (refusal !== undefined) {
+    layer.gate.recordError(refusal);
+    return refusal;
+  }
   return layer.gate.admit(forwardCommand(destination), { kind: 'forward', destination, origin });
+}
+
+/** Behind a link, `..` is another folder than it looks: what is decided would not be what is opened. */
+function unclear(to: Destination, destination: string): SallyportError | undefined {
+  if (to.kind === 'tcp' || (!to.path.split('/').includes('..') && !to.path.includes('\0'))) return undefined;
+  return new SallyportError('denied', 'the path of a socket has .. or a NUL in it', {
+    detail: destination,
+    hint: 'Write the path without it.',
+  });
+}
+
+/** The target would look for it by that name in its own network, past the gateway. */
+function unserved(
+  target: ReturnType<InnerConnections['targetAt']>,
+  destination: string,
+): SallyportError | undefined {
+  if (target === undefined || target.served) return undefined;
+  return new SallyportError('denied', `this gateway does not serve ${target.name}`, {
+    detail: destination,
+    hint: 'Connect to it where its protocol is served.',
+  });
 }
 
 export function prohibited(sender: number, reason: SallyportError): Buffer {

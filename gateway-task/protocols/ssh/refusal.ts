@@ -4,7 +4,7 @@ import { errorTable, type SallyportError } from '#lib/errors.ts';
 export function words(reason: SallyportError): string {
   const sentences = [reason.message, reason.detail, reason.hint].filter(Boolean).map(sentence);
   // They may quote what somebody sent, and are shown by a terminal.
-  return `Sallyport: ${sentences.join(' ')}`.replace(/\p{Cc}/gu, '?');
+  return `Sallyport: ${sentences.join(' ')}`.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 /** As lines of a terminal that may be in raw mode. */

@@ -1,12 +1,17 @@
 import { SallyportError } from '#lib/errors.ts';
 
+/** One answer: `send` is the gateway's own, else the other side's, and `learn` is told of it before it passes. */
+interface Turn {
+  readonly send?: () => void;
+  readonly learn?: ((answer: Buffer) => void) | undefined;
+}
+
 /**
  * Answers to requests carry no number: they come in the order of the requests (RFC 4254 sections 4 and 5.4). An
  * answer of the gateway's own waits for those that the other side owes before it.
  */
 export class Replies {
-  /** `undefined`: the other side answers. */
-  #waiting: ((() => void) | undefined)[] = [];
+  #waiting: Turn[] = [];
   readonly #limit: number;
 
   constructor(limit = 4_096) {
@@ -18,23 +23,27 @@ export class Replies {
     return this.#waiting.length === 0;
   }
 
-  /** The other side owes an answer. Throws `tooMany`: more wait than is reasonable. */
-  expect(): void {
-    this.#wait(undefined);
+  /**
+   * The other side owes an answer. Throws `tooMany`: more wait than is reasonable.
+   *
+   * @param learn told of the answer's payload before it passes
+   */
+  expect(learn?: (answer: Buffer) => void): void {
+    this.#wait({ learn });
   }
 
   /** Sends an answer of the gateway's in its turn. Throws `tooMany` likewise. */
   answer(send: () => void): void {
     if (this.idle) send();
-    else this.#wait(send);
+    else this.#wait({ send });
   }
 
   /** The other side's answer is here: `send` passes it on. @returns false: nobody has asked for one */
-  arrived(send: () => void): boolean {
+  arrived(answer: Buffer, send: () => void): boolean {
     if (this.idle) return false;
-    this.#waiting.shift();
+    this.#waiting.shift()!.learn?.(answer);
     send();
-    while (this.#waiting[0] !== undefined) this.#waiting.shift()!();
+    while (this.#waiting[0]?.send) this.#waiting.shift()!.send!();
     return true;
   }
 
@@ -42,10 +51,10 @@ export class Replies {
   abandon(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const send of waiting) send?.();
+    for (const { send } of waiting) send?.();
   }
 
-  #wait(turn: (() => void) | undefined): void {
+  #wait(turn: Turn): void {
     if (this.#waiting.length >= this.#limit) {
       throw new SallyportError('tooMany', 'too many requests wait for an answer');
     }

@@ -11,9 +11,8 @@ import {
   reverseCommand,
   shellProgram,
   subsystemProgram,
-  unknownCommand,
 } from './commands.ts';
-import type { ConnectionLayer } from './connection-layer.ts';
+import { asksForLife, type ConnectionLayer } from './connection-layer.ts';
 import { FileChannel } from './file-channel.ts';
 import { KeyboardInput } from './keyboard-input.ts';
 import { scpStream } from './scp/index.ts';
@@ -193,6 +192,7 @@ export class SessionRequests {
     const admission = this.#admit(channel, wantReply, program, refusedExec);
     if (admission === undefined) return;
     if (name === 'sftp') this.#readFiles(channel, 'sftp', port => new SftpStream(port));
+    else this.#interpret(channel, program);
     this.#perform(channel, wantReply, payload, admission, program);
   }
 
@@ -249,9 +249,8 @@ export class SessionRequests {
     if (wantReply) channel.replies.expect();
   }
 
-  /** Policy may let pass what the gateway does not know. */
   #unknown(channel: Channel, wantReply: boolean, name: string): void {
-    this.#layer.gate.admit(unknownCommand(`request ${name}`));
+    if (!asksForLife(name)) this.#layer.recordUnknown(`request ${name}`);
     this.#deny(channel, wantReply);
   }
 

@@ -58,7 +58,7 @@ export class TargetMessages {
         return;
       case message.requestSuccess:
       case message.requestFailure:
-        this.#layer.clientReplies.arrived(() => this.#layer.toClient(payload));
+        this.#layer.clientReplies.arrived(payload, () => this.#layer.toClient(payload));
         return;
       case message.extInfo:
       case message.userauthBanner:
@@ -129,7 +129,7 @@ export class TargetMessages {
 
   #channelAnswer(payload: Buffer): void {
     const channel = this.#layer.channels.ofTarget(new SshReader(payload, 1).u32());
-    channel.replies.arrived(() => {
+    channel.replies.arrived(payload, () => {
       if (deaf(channel)) return;
       this.#layer.passToClient(channel, payload);
     });
@@ -199,10 +199,7 @@ export class TargetMessages {
       const host = reader.text();
       const port = reader.u32();
       const origin = `${reader.text()}:${reader.u32()}`;
-      const record =
-        this.#layer.listens.get(destinationText({ kind: 'tcp', host, port })) ??
-        // The client asked for any port, and was told which.
-        this.#layer.listens.get(destinationText({ kind: 'tcp', host, port: 0 }));
+      const record = this.#layer.listens.get(destinationText({ kind: 'tcp', host, port }));
       return record === undefined ? undefined : { record, origin };
     }
     if (type === 'forwarded-streamlocal@openssh.com') {

@@ -148,6 +148,7 @@ describe('an asciicast', () => {
     yield { kind: 'input', atNs: 2.25e9, bytes: Buffer.from('\r') };
     yield { kind: 'output', atNs: 2.5e9, bytes: Buffer.from('\r\n') };
     yield { kind: 'resize', atNs: 3e9, cols: 100, rows: 30, term: undefined };
+    yield { kind: 'resize', atNs: 3e9, cols: 65_535, rows: 65_535, term: undefined };
     yield { kind: 'exit', atNs: 4e9, exit: { signal: 'KILL' } };
   }
 
@@ -163,6 +164,7 @@ describe('an asciicast', () => {
       [0.25, 'm', 'l'],
       [0, 'o', '\r\n'],
       [0.5, 'r', '100x30'],
+      [0, 'r', '500x200'],
       [1, 'x', '137'],
     ]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { line, lines } from '#cli/terminal-safe.ts';
+import { line, lines, safeJson } from '#cli/terminal-safe.ts';
 
 describe('text from a recording', () => {
   test.each([
@@ -22,6 +22,18 @@ describe('text from a recording', () => {
     const text = 'SELECT\t\'Grüße, 世界, مرحبا, 🎉\' -- "x"';
 
     expect(line(text)).toBe(text);
+  });
+
+  test('is the same in JSON that a terminal may be shown', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary' }), text => {
+        const written = safeJson({ text });
+
+        expect(written).not.toMatch(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
+        expect(JSON.parse(written)).toEqual({ text });
+      }),
+    );
+    expect(safeJson('a\u009b\u202e\u{e0041}')).toBe('"a\\u009b\\u202e\\udb40\\udc41"');
   });
 
   test('keeps its lines where lines are wanted', () => {

@@ -35,6 +35,7 @@ export const rest = {
     new SshWriter().string(host).u32(port).string('127.0.0.1').u32(4_711).done(),
   forwardedTcp: (host: string, port: number) =>
     new SshWriter().string(host).u32(port).string('192.0.2.9').u32(4_711).done(),
+  directUnix: (path: string) => new SshWriter().string(path).string('').u32(0).done(),
   listen: (host: string, port: number) => new SshWriter().string(host).u32(port).done(),
   /** @param modes opcodes and values, RFC 4254 section 8 */
   pty: (term = 'xterm', cols = 80, rows = 24, modes: readonly (readonly [number, number])[] = []) => {

@@ -35,6 +35,22 @@ describe('what is typed into a terminal', () => {
     expect(rig.target.heard()).toEqual(['data 20 "l"', 'data 20 "s"', 'data 20 "\\r"']);
   });
 
+  test('into a subsystem is told like what is typed into a program', async () => {
+    const rig = startRig();
+    await openSession(rig);
+    rig.client.say(
+      say.request(0, 'pty-req', false, rest.pty()),
+      say.request(0, 'subsystem', false, rest.strings('menu')),
+    );
+    await rig.settle();
+    await shows(rig, 'Password: ');
+
+    await types(rig, 'geheim\r');
+
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([7]);
+  });
+
   test('is recorded when its echo is seen, and that it was typed before', async () => {
     const rig = await terminal();
 

@@ -326,7 +326,14 @@ describe('a program', () => {
 });
 
 test.each([
-  ['a keepalive', say.globalRequest('keepalive@openssh.com', true)],
+  ...['keepalive@openssh.com', 'keepalive@lag.net', 'keepalive@libssh2.org', 'whatever@example.com'].flatMap(
+    name => [
+      [name, say.globalRequest(name, true)] as const,
+      [`${name} in a channel`, say.request(0, name, true)] as const,
+    ],
+  ),
+  ['PuTTY’s measure', say.request(0, 'winadj@putty.projects.tartarus.org', true)],
+  ['data of no bytes', say.data(0, '')],
   ['a window', say.adjust(0, 100_000)],
 ])('a session is not in use by %s', async (_name, message) => {
   const rig = await session();
@@ -474,6 +481,68 @@ describe('forwards', () => {
     expect(recorded(rig, 'command').at(-1)).toMatchObject({
       connection: { channel: 2, origin: '192.0.2.9:4711' },
     });
+  });
+
+  test('are let in where the target says that it listens, at a port of its choice too', async () => {
+    const rig = startRig();
+    rig.client.heard();
+    await fromClient(rig, say.globalRequest('tcpip-forward', true, rest.listen('', 0)));
+    await fromTarget(rig, say.requestSuccess(Buffer.of(0, 0, 0x9c, 0x40)));
+    rig.target.heard();
+
+    await fromTarget(
+      rig,
+      say.open('forwarded-tcpip', 1, 1_000, 2_000, rest.forwardedTcp('', 40_001)),
+      say.open('forwarded-tcpip', 2, 1_000, 2_000, rest.forwardedTcp('', 40_000)),
+    );
+
+    expect(rig.target.heard()).toEqual(['open failure 1 1 "nobody asked for this"']);
+    expect(rig.client.heard()).toContain('open "forwarded-tcpip" 0 1000 2000');
+  });
+
+  test('are not let in where the target did not listen, and that is recorded', async () => {
+    const rig = startRig();
+    rig.client.heard();
+    await fromClient(rig, say.globalRequest('tcpip-forward', true, rest.listen('', 8_080)));
+    await fromTarget(rig, say.requestFailure());
+    rig.target.heard();
+
+    await fromTarget(rig, say.open('forwarded-tcpip', 1, 1_000, 2_000, rest.forwardedTcp('', 8_080)));
+
+    expect(rig.target.heard()).toEqual(['open failure 1 1 "nobody asked for this"']);
+    expect(recorded(rig, 'command').at(-1)).toMatchObject({ exit: { why: 'refused by the target' } });
+  });
+
+  test.each([
+    ['/run/app/dir/../socket', '..'],
+    ['/run/app/socket\0x', 'NUL'],
+  ])('to the socket %j are refused: it may be another than it looks', async (path, why) => {
+    const rig = startRig();
+    rig.client.heard();
+
+    await fromClient(
+      rig,
+      say.open('direct-streamlocal@openssh.com', 5, 1_000, 2_000, rest.directUnix(path)),
+      say.globalRequest('streamlocal-forward@openssh.com', true, rest.strings(path)),
+    );
+
+    expect(rig.target.heard()).toEqual([]);
+    expect(rig.client.heard()).toEqual([expect.stringMatching(/^open failure 5 1 /), 'request failure']);
+    expect(recorded(rig, 'error')).toEqual([
+      expect.objectContaining({ message: expect.stringContaining(why) }),
+      expect.objectContaining({ message: expect.stringContaining(why) }),
+    ]);
+  });
+
+  test('to a target of Sallyport that is not served here do not go to the host to look for it', async () => {
+    const rig = startRig();
+    rig.client.heard();
+
+    await fromClient(rig, say.open('direct-tcpip', 5, 1_000, 2_000, rest.directTcp('elsewhere', 22)));
+
+    expect(rig.target.heard()).toEqual([]);
+    expect(rig.client.heard()).toEqual([expect.stringMatching(/does not serve elsewhere/)]);
+    expect(recorded(rig, 'error')).toHaveLength(1);
   });
 
   test('are listened for at so many places and no more', async () => {

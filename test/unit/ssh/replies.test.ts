@@ -3,6 +3,8 @@ import fc from 'fast-check';
 import { Replies } from '#gateway/protocols/ssh/replies.ts';
 import { SallyportError } from '#lib/errors.ts';
 
+const anAnswer = Buffer.of(99);
+
 function codeOf(action: () => void): string | undefined {
   try {
     action();
@@ -25,7 +27,7 @@ describe('answers', () => {
   test('that nobody asked for are not passed on', () => {
     const sent: string[] = [];
 
-    expect(new Replies().arrived(() => sent.push('stray'))).toBe(false);
+    expect(new Replies().arrived(anAnswer, () => sent.push('stray'))).toBe(false);
     expect(sent).toEqual([]);
   });
 
@@ -72,10 +74,10 @@ describe('answers', () => {
           } else if (owed.length > 0) {
             const [number, ...others] = owed;
             owed = others;
-            expect(replies.arrived(() => sent.push(number!))).toBe(true);
+            expect(replies.arrived(anAnswer, () => sent.push(number!))).toBe(true);
           }
         }
-        for (const number of owed) replies.arrived(() => sent.push(number));
+        for (const number of owed) replies.arrived(anAnswer, () => sent.push(number));
 
         expect(sent).toEqual(Array.from({ length: asked }, (_, number) => number));
       }),

@@ -145,7 +145,10 @@ export function startRig(options: RigOptions = {}): Rig {
   };
   const { serve } = options;
   const inner = {
-    targetAt: (host: string) => (serve && host === 'shop' ? host : undefined),
+    targetAt: (host: string) =>
+      host === 'shop' || host === 'elsewhere'
+        ? { name: host, served: serve !== undefined && host === 'shop' }
+        : undefined,
     serve: (_target: string, socket: Duplex) => serve?.(socket),
   };
   const relay = new SshRelay(connection, client as unknown as Transport, leg, gate, inner);

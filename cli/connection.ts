@@ -10,6 +10,7 @@ export const defaultReadyFile = './.sallyport/ready.json';
 const readyFileSchema = z.object({
   gateway: z.object({
     postgres: z.object({ host: z.string(), port: z.int() }).optional(),
+    ssh: z.object({ host: z.string(), port: z.int(), knownHostsFile: z.string() }).optional(),
     ca: z.string().optional(),
   }),
   people: z.record(z.string(), z.object({ email: z.string(), token: z.string() })),

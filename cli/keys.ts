@@ -81,7 +81,7 @@ Exit codes: 0 revoked, 1 no such key or not permitted, 2 the command was wrong.`
       io.out(
         options.json
           ? `${safeJson(answer)}\n`
-          : `${answer.fingerprint} of ${line(answer.principal.name)} signs nobody in any more.\n`,
+          : `${answer.fingerprint} of ${line(answer.principal.name)} signs nobody in any more; sessions that it opened go on ("sallyport sessions --live").\n`,
       );
     });
   return withConnection(command);
@@ -95,7 +95,16 @@ function print(io: Io, keys: readonly KeySummary[], json: boolean): void {
   if (json) {
     for (const key of keys) io.out(`${safeJson(key)}\n`);
   } else {
-    const head = ['FINGERPRINT', 'PRINCIPAL', 'BOUND', 'FROM', 'LAST USED', 'FROM', 'ENDS', 'COMMENT'];
+    const head = [
+      'FINGERPRINT',
+      'PRINCIPAL',
+      'BOUND',
+      'BOUND FROM',
+      'LAST USED',
+      'USED FROM',
+      'ENDS',
+      'COMMENT',
+    ];
     io.out(table(head, keys.map(row)));
   }
   if (keys.length === 0) io.err('There is no such key.\n');

@@ -16,14 +16,22 @@ interface TicketOptions extends ConnectionOptions {
 export function ticketCommand(io: Io = processIo): Command {
   const command = new Command('ticket')
     .description('get a password for one target that works once')
-    .argument('<target>', 'the target, as the policy names it: shop')
+    .argument('<target>', 'the target, as the policy names it: shop, web-1')
     .option('--ttl <time>', 'how long it is good: 90 (seconds), 90s or 5m; 15m at most', parseTtl, 300)
     .option('--json', 'print ticket, expiry and command for machines')
     .addHelpText(
       'after',
-      '\nExamples:\n  sallyport ticket shop --as dev\n  PGPASSWORD=$(sallyport ticket shop --as dev) psql …',
+      `
+The ticket alone is printed on standard output, what to do with it on standard error.
+
+Examples:
+  sallyport ticket shop --as dev
+  PGPASSWORD=$(sallyport ticket shop --as dev) psql …
+  SSHPASS=$(sallyport ticket web-1 --as dev) sshpass -e ssh -o PreferredAuthentications=password web-1@GATEWAY`,
     )
-    .action(async (target: string, options: TicketOptions) => {
+    .action(async (wanted: string, options: TicketOptions) => {
+      // Which database or login of it is said where it is used.
+      const [target = ''] = wanted.split('/');
       const connection = await connect(options, io);
       const answer = await call(connection, io, {
         method: 'POST',
@@ -31,19 +39,33 @@ export function ticketCommand(io: Io = processIo): Command {
         body: { target, ttlSeconds: options.ttl },
         answer: ticketAnswerSchema,
       });
-      print(io, answer, psqlLine(connection, target, answer.ticket), options.json ?? false);
+      print(io, answer, commandOf(answer, connection, wanted), options.json ?? false);
     });
   return withConnection(command);
 }
 
-function print(io: Io, answer: TicketAnswer, psql: string, json: boolean): void {
+interface Pasted {
+  /** The client. */
+  readonly name: 'psql' | 'ssh';
+  /** To paste. */
+  readonly line: string;
+  readonly how: string;
+}
+
+function commandOf({ protocol, ticket }: TicketAnswer, connection: Connection, wanted: string): Pasted {
+  return protocol === 'ssh'
+    ? { name: 'ssh', line: sshLine(connection, wanted), how: 'as the password of' }
+    : { name: 'psql', line: psqlLine(connection, wanted, ticket), how: 'with' };
+}
+
+function print(io: Io, answer: TicketAnswer, { name, line, how }: Pasted, json: boolean): void {
   const until = new Date(answer.expiresAt).toISOString();
   if (json) {
-    io.out(`${safeJson({ ticket: answer.ticket, expiresAt: until, psql })}\n`);
+    io.out(`${safeJson({ ticket: answer.ticket, expiresAt: until, [name]: line })}\n`);
     return;
   }
   io.out(`${answer.ticket}\n`);
-  io.err(`Good once, until ${until}:\n  ${psql}\n`);
+  io.err(`Good once, until ${until}, ${how}:\n  ${line}\n`);
 }
 
 /** A command to paste; what is not known of the gateway stands in capitals. */
@@ -59,6 +81,19 @@ function psqlLine({ gateway }: Connection, target: string, ticket: string): stri
   ];
   return `PGPASSWORD=${ticket} psql "${settings.map(pair => pair.join('=')).join(' ')}"`;
 }
+
+/** The same for ssh; the host key is known by the file that "npm start" writes. */
+function sshLine({ gateway }: Connection, target: string): string {
+  const { host = 'GATEWAY', port = 22, knownHostsFile } = gateway?.ssh ?? {};
+  return [
+    ...['ssh', '-p', port, '-o', 'PreferredAuthentications=password'],
+    ...(knownHostsFile === undefined ? [] : ['-o', `UserKnownHostsFile=${shellQuoted(knownHostsFile)}`]),
+    `${target}@${host}`,
+  ].join(' ');
+}
+
+const shellQuoted = (text: string): string =>
+  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A value of a connection string (libpq, section "Keyword/Value Connection Strings") inside double quotes. */
 function quoted(value: string): string {

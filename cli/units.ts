@@ -20,10 +20,10 @@ export function size(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** `2026-01-31 09:00:00`, in UTC; `?` for what is no time. */
+/** `2026-01-31 09:00:00Z`, in UTC; `?` for what is no time. */
 export function timestamp(ms: number): string {
   return Number.isFinite(new Date(ms).getTime())
-    ? new Date(ms).toISOString().slice(0, 19).replace('T', ' ')
+    ? `${new Date(ms).toISOString().slice(0, 19).replace('T', ' ')}Z`
     : '?';
 }
 

@@ -62,6 +62,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const agentSecret = await readOrMake(join(options.folder, 'agent-secret'), () => newSecret());
   const passcode = await readOrMake(join(options.folder, 'passcode'), newPasscode);
   const cookieKey = await readOrMake(join(options.folder, 'cookie-key'), () => newSecret());
+  const store = new IdentityStore(join(options.folder, 'sessions.json'));
   let handle: ReturnType<Provider['callback']> | undefined;
   const server = createServer((request, response) => {
     if (request.url?.startsWith(signInPath(''))) void answerSignIn(provider, passcode, request, response);
@@ -72,7 +73,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const address = server.address();
   if (address === null || typeof address === 'string') throw new TypeError('a TCP server has a port');
   const issuer = `http://${loopback}:${address.port}`;
-  const provider = new Provider(issuer, configure({ key, cookieKey, agentSecret }));
+  const provider = new Provider(issuer, configure({ key, cookieKey, agentSecret, store }));
   handle = provider.callback();
 
   const publicKeys = createLocalJWKSet({ keys: [withoutSecret(key)] } satisfies JSONWebKeySet);
@@ -108,6 +109,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
       server.close();
       server.closeAllConnections();
       await once(server, 'close');
+      store.save();
     },
   };
 }
@@ -130,11 +132,11 @@ const resourceServer = {
 interface Secrets {
   readonly key: JWK;
   readonly cookieKey: string;
+  readonly store: IdentityStore;
   readonly agentSecret: string;
 }
 
-function configure({ key, cookieKey, agentSecret }: Secrets): Configuration {
-  const store = new IdentityStore();
+function configure({ key, cookieKey, agentSecret, store }: Secrets): Configuration {
   // Nobody is asked for consent: the clients are ours.
   const policy = interactionPolicy.base();
   policy.remove('consent');
@@ -179,6 +181,11 @@ function configure({ key, cookieKey, agentSecret }: Secrets): Configuration {
     interactions: { policy, url: (_context, interaction) => signInPath(interaction.uid) },
     loadExistingGrant: async context => {
       const { client, session, provider } = context.oidc;
+      // A second sign-in in the same browser goes with the first: the session knows one grant for each client, and
+      // refuses the tokens of others.
+      const known = client && session?.grantIdFor(client.clientId);
+      const found = known === undefined ? undefined : await provider.Grant.find(known);
+      if (found !== undefined) return found;
       const grant = new provider.Grant({
         ...(client && { clientId: client.clientId }),
         ...(session?.accountId && { accountId: session.accountId }),

@@ -104,7 +104,9 @@ function findTarget(snapshot: Snapshot, wanted: string): { target: DecisionInput
   }
   const { word, own, others } = placesOf(target);
   if (wantedPlace !== undefined && wantedPlace !== own && !others.includes(wantedPlace)) {
-    throw new UsageError(`${name} has no ${word} "${wantedPlace}". It has ${[own, ...others].join(', ')}.`);
+    throw new UsageError(
+      `${name} has no ${word} "${wantedPlace}". There is ${[own || 'its own', ...others].join(', ')}.`,
+    );
   }
   const { protocol, tags } = target;
   return { target: { name, protocol, tags }, place: wantedPlace ?? own };

@@ -64,7 +64,7 @@ async function create(
   const notAfter = Math.min(createdAt + ttlSeconds * 1000, principal.expiresAt * 1000);
   const ticket = makeTicket(random);
   await access.putTicket(hashTicket(ticket), { principal, target, createdAt, notAfter });
-  return { ticket, expiresAt: notAfter };
+  return { ticket, expiresAt: notAfter, protocol: targets[target]!.protocol };
 }
 
 async function redeem({ access }: TicketSources, ticket: string, target: string): Promise<Principal> {

@@ -48,6 +48,8 @@ export const ticketAnswerSchema = z.object({
   ticket: z.string(),
   /** Milliseconds since the epoch. */
   expiresAt: z.int(),
+  /** Of the target: which client takes it. */
+  protocol: z.string(),
 });
 export type TicketAnswer = Readonly<z.output<typeof ticketAnswerSchema>>;
 

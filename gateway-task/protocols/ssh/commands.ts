@@ -37,9 +37,9 @@ export function shellProgram(): Program {
   };
 }
 
-/** @param text the command line as the client sent it, in whatever encoding */
-export function execProgram(text: Buffer): Program {
-  const line = readCommandLine(text);
+/** @param text the command line as the client sent it, in whatever encoding; `terminal`: it has one */
+export function execProgram(text: Buffer, terminal = false): Program {
+  const line = readCommandLine(text, terminal);
   const utf8 = text.toString('utf8');
   const whole = Buffer.from(utf8).equals(text);
   return {

@@ -8,6 +8,9 @@ import { channelData, channelMessage, message } from './wire/messages.ts';
 /** Where the data begins in CHANNEL_DATA. */
 const dataOffset = 9;
 
+/** Of a folder of which nothing may be read, so many refusals are enough. */
+const maxTold = 10;
+
 /** Connects a file protocol to the two ends of its channel. */
 export class FileChannel implements FilePort {
   readonly #layer: ConnectionLayer;
@@ -25,13 +28,23 @@ export class FileChannel implements FilePort {
     channel.onRoom = () => this.#sendQuestions();
   }
 
+  /** Refusals that were said on standard error. */
+  #told = 0;
   /** Parts of what passes next that the recording does not keep, in their order. */
   #withheld: Buffer[] = [];
 
   /** The recording names canonical paths whatever policies look at. */
   readonly pathsMatter = true;
 
-  admit: FilePort['admit'] = command => this.#layer.gate.admit(command);
+  admit: FilePort['admit'] = command => {
+    const verdict = this.#layer.gate.admit(command);
+    // OpenSSH's sftp drops the text of a refusal, and prints what comes as standard error.
+    if (verdict instanceof Refusal && this.#kind === 'sftp' && this.#told < maxTold) {
+      this.#told += 1;
+      this.#layer.say(this.#channel, verdict);
+    }
+    return verdict;
+  };
 
   toTarget(bytes: Buffer): void {
     this.#channel.toTarget!.forward(bytes.length);

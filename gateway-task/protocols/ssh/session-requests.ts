@@ -56,7 +56,7 @@ export class SessionRequests {
       case 'exec': {
         const text = Buffer.from(rest.string());
         rest.end();
-        this.#start(channel, wantReply, execProgram(text), refusedExec, payload);
+        this.#start(channel, wantReply, execProgram(text, channel.pty), refusedExec, payload);
         return;
       }
       case 'subsystem': {
@@ -238,6 +238,8 @@ export class SessionRequests {
   #reverse(channel: Channel, wantReply: boolean, kind: 'agent' | 'x11', type: string, payload: Buffer): void {
     const verdict = this.#layer.gate.admit(reverseCommand(kind), { kind, channel: channel.stream });
     if (verdict instanceof SallyportError) {
+      // Clients say no more than that it failed.
+      this.#layer.say(channel, verdict);
       this.#deny(channel, wantReply);
       return;
     }

@@ -32,9 +32,11 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * define, and what the programs of these names are on the target is decided by whoever may change them.
  *
  * Never throws.
+ *
+ * @param terminal what it shows goes to a terminal, where some programs hand it to a pager
  */
-export function readCommandLine(line: Uint8Array): ReadLine {
-  const findings = new Findings();
+export function readCommandLine(line: Uint8Array, terminal = false): ReadLine {
+  const findings = new Findings(terminal);
   const transfer = readInto(findings, line);
   const { opaque, objects, functions } = findings;
   const hidden = opaque !== undefined;

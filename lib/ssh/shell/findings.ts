@@ -29,6 +29,12 @@ export class Findings {
   #apart = 0;
   /** Why not all that runs can be told; the first reason. */
   opaque: string | undefined;
+  readonly #terminal: boolean;
+
+  /** @param terminal what it shows goes to a terminal */
+  constructor(terminal: boolean) {
+    this.#terminal = terminal;
+  }
 
   /**
    * All simple commands of a text of the shell. Of a text that cannot be read, those that can be made out.
@@ -91,7 +97,9 @@ export class Findings {
     const { name, ofSystem } = programOf(text);
     this.functions.add(name);
     const inner = innerOf(name, words);
-    this.#take(ofSystem ? (effectOfRunner(name, words, inner) ?? effectOf(name, words)) : 'unknown');
+    this.#take(
+      ofSystem ? (effectOfRunner(name, words, inner) ?? effectOf(name, words, this.#terminal)) : 'unknown',
+    );
     for (const one of inner) {
       if (one.kind === 'hidden') this.hide(one.why);
       else if (one.kind === 'text') this.text(one.text, depth + 1);

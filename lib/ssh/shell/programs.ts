@@ -16,7 +16,8 @@ export type Effect =
   /** Nothing is known of it. */
   | 'unknown';
 
-type Rule = (words: readonly Word[]) => Effect;
+/** @param pages its output is a terminal, so that it may be handed to a pager, which runs programs */
+type Rule = (words: readonly Word[], pages: boolean) => Effect;
 
 const readers = `: true false echo pwd
   ls cat head tail tac nl od wc cut tr fold fmt expand unexpand paste join comm cmp rev seq
@@ -76,6 +77,19 @@ const journalForms: OptionForms = {
   // The number is optional: a word after -n that is none is not its value.
   other: /^(-n\d*|--lines(=\d+)?)$/,
 };
+
+const systemctlForms: OptionForms = {
+  flags: 'alqr',
+  values: 'tpno',
+  long: longOf('no-pager all full plain quiet no-legend reverse failed value'),
+  longValues: ['type', 'state', 'property', 'output', 'lines'],
+};
+const systemctlReads =
+  /^(?:status|show|cat|is-(?:active|enabled|failed)|list-(?:units|timers|sockets|unit-files|dependencies|jobs)|get-default)$/;
+const dmesgForms: OptionForms = { flags: 'TtxkudeLPw', values: 'fl', long: longOf('ctime decode nopager') };
+const ipOption = /^-(?:4|6|br|brief|s|stats|statistics|d|details|o|oneline|j|json|p|pretty|h|human)$/;
+const ipObject = /^(?:a|addr|address|l|link|r|route|n|neigh|neighbour|ru|rule)$/;
+const ipVerb = /^(?:show|list|ls|get)$/;
 
 const readsIf = (condition: boolean, otherwise: Effect): Effect => (condition ? 'reads' : otherwise);
 const options =
@@ -147,11 +161,28 @@ const rules: Readonly<Record<string, Rule>> = {
   base64: options(baseForms),
   ss: options(ssForms),
   netstat: options(netstatForms),
-  journalctl: words =>
-    // Without it, a person may be handed a pager, which runs programs.
-    readsIf(hasOnly(words, 1, journalForms) && namesOf(words, 1, journalForms).has('no-pager'), 'unknown'),
-  systemctl: words =>
-    readsIf(/^is-(active|enabled|failed)$/.test(words[1]?.text ?? '') && words.every(isOperand), 'writes'),
+  journalctl: (words, pages) =>
+    readsIf(
+      hasOnly(words, 1, journalForms) && (!pages || namesOf(words, 1, journalForms).has('no-pager')),
+      'unknown',
+    ),
+  systemctl: (words, pages) => {
+    const operands = operandsOf(words, 1, systemctlForms);
+    const known = hasOnly(words, 1, systemctlForms) && operands.every(isOperand);
+    if (!known || !systemctlReads.test(operands[0]?.text ?? 'list-units')) return 'writes';
+    return readsIf(!pages || namesOf(words, 1, systemctlForms).has('no-pager'), 'unknown');
+  },
+  ip: words => {
+    const object = words.findIndex(({ text }, at) => at > 0 && !text?.startsWith('-'));
+    const [name, verb = 'show'] = words.slice(object).map(({ text }) => text ?? '');
+    const options = words.slice(1, object);
+    const reads = options.every(({ text }) => ipOption.test(text ?? '')) && ipVerb.test(verb);
+    return readsIf(
+      object > 0 && reads && ipObject.test(name ?? '') && words.slice(object).every(isOperand),
+      'writes',
+    );
+  },
+  dmesg: options(dmesgForms),
   // A second operand is the file it writes.
   uniq: words =>
     readsIf(
@@ -196,9 +227,13 @@ for (const [names, effect] of [
   for (const name of names.trim().split(/\s+/)) effects.set(name, effect);
 }
 
-/** What the program of this name, as the system has it, can do with these words, its own name the first. */
-export function effectOf(name: string, words: readonly Word[]): Effect {
-  if (Object.hasOwn(rules, name)) return rules[name]!(words);
+/**
+ * What the program of this name, as the system has it, can do with these words, its own name the first.
+ *
+ * @param pages see {@link Rule}
+ */
+export function effectOf(name: string, words: readonly Word[], pages: boolean): Effect {
+  if (Object.hasOwn(rules, name)) return rules[name]!(words, pages);
   if (codeRunners.test(name)) return words[1] !== undefined && isOperand(words[1]) ? 'unknown' : 'interprets';
   return effects.get(name) ?? 'unknown';
 }

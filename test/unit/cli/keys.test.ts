@@ -55,11 +55,11 @@ describe('sallyport keys', () => {
     expect(printed.out.split('\n')[1]?.split(/ {2,}/)).toEqual([
       fingerprint,
       'dev@example.com',
-      '2026-01-15 12:00:00',
+      '2026-01-15 12:00:00Z',
       '192.0.2.1',
-      '2026-01-15 13:00:00',
+      '2026-01-15 13:00:00Z',
       '192.0.2.2',
-      '2026-01-16 00:00:00',
+      '2026-01-16 00:00:00Z',
     ]);
     expect(printed.err).toBe('');
   });
@@ -115,7 +115,7 @@ describe('sallyport keys revoke', () => {
         method: 'DELETE',
       },
     ]);
-    expect(printed.out).toBe(`${fingerprint} of dev@example.com signs nobody in any more.\n`);
+    expect(printed.out).toBe(`${fingerprint} of dev@example.com signs nobody in any more; sessions that it opened go on ("sallyport sessions --live").\n`);
   });
 
   test('tells a refusal in the control plane’s own words', async () => {

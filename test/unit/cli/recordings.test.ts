@@ -62,7 +62,7 @@ describe('sallyport sessions', () => {
       /^SESSION +START +DURATION +PRINCIPAL +TARGET +KIND +CLIENT +COMMANDS +REFUSED +BYTES +END$/,
     );
     expect(out.split('\n')[1]).toMatch(
-      /^6f0e5b1c +2026-01-31 09:00:00 +17 ms +dev@example\.com +shop\/shop +postgres +192\.0\.2\.7:50123 +1 +1 +\S+ kB +closed$/,
+      /^6f0e5b1c +2026-01-31 09:00:00Z +17 ms +dev@example\.com +shop\/shop +postgres +192\.0\.2\.7:50123 +1 +1 +\S+ kB +closed$/,
     );
     expect(exitCode).toBeUndefined();
   });
@@ -98,7 +98,7 @@ describe('sallyport sessions', () => {
 
     const { out } = await run(recordings.recordingsDir, 'sessions');
 
-    expect(out.split('\n')[1]).toMatch(/09:00:00 +dev@example\.com .*\(open\)$/);
+    expect(out.split('\n')[1]).toMatch(/09:00:00Z +dev@example\.com .*\(open\)$/);
   });
 
   test('shows what a name holds and does not obey it', async () => {

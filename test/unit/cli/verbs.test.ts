@@ -49,7 +49,7 @@ const answers =
     Response.json(body, { status });
 
 describe('sallyport ticket', () => {
-  const made = answers({ ticket, expiresAt: Date.UTC(2026, 0, 15, 12) }, 201);
+  const made = answers({ ticket, expiresAt: Date.UTC(2026, 0, 15, 12), protocol: 'postgres' }, 201);
 
   test('prints the ticket alone on stdout and a line to paste on stderr', async () => {
     const { run, printed, calls } = given(made);
@@ -63,6 +63,19 @@ describe('sallyport ticket', () => {
     expect(calls[0]?.url).toBe('http://127.0.0.1:8080/v1/tickets');
     expect(new Headers(calls[0]?.init.headers).get('authorization')).toBe('Bearer dev-token');
     expect(JSON.parse(String(calls[0]?.init.body))).toEqual({ target: 'shop', ttlSeconds: 120 });
+  });
+
+  test('for a host has a line for ssh, which asks for it', async () => {
+    const { run, printed, calls } = given(
+      answers({ ticket, expiresAt: Date.UTC(2026, 0, 15, 12), protocol: 'ssh' }, 201),
+    );
+
+    await run('ticket', 'web-1/root', '--as', 'dev');
+
+    expect(printed.out).toBe(`${ticket}\n`);
+    expect(printed.err).toContain('ssh -p 22 -o PreferredAuthentications=password web-1/root@GATEWAY');
+    expect(printed.err).not.toContain(ticket);
+    expect(JSON.parse(String(calls[0]?.init.body))).toMatchObject({ target: 'web-1' });
   });
 
   test('prints one JSON document for machines', async () => {

@@ -33,7 +33,20 @@ const programs: readonly Row[] = [
   ['rm -rf /', 'W', ['rm -rf /']],
   ['systemctl restart nginx', 'W', ['systemctl restart nginx']],
   ['systemctl is-active nginx', '-', ['systemctl is-active nginx']],
-  ['systemctl status nginx', 'W', ['systemctl status nginx']],
+  ['systemctl status nginx', '-', ['systemctl status nginx']],
+  ['systemctl', '-', ['systemctl']],
+  ['systemctl list-units --type=service --all', '-', ['systemctl list-units --type=service --all']],
+  ['systemctl -H other status', 'W', ['systemctl -H other status']],
+  ['systemctl --no-pager restart nginx', 'W', ['systemctl --no-pager restart nginx']],
+  ['ip addr', '-', ['ip addr']],
+  ['ip -br link show', '-', ['ip -br link show']],
+  ['ip route get 192.0.2.1', '-', ['ip route get 192.0.2.1']],
+  ['ip link set lo down', 'W', ['ip link set lo down']],
+  ['ip netns exec x sh', 'W', ['ip netns exec x sh']],
+  ['ip -batch f', 'W', ['ip -batch f']],
+  ['ip', 'W', ['ip']],
+  ['dmesg -T', '-', ['dmesg -T']],
+  ['dmesg -C', 'WU', ['dmesg -C']],
   ['kill -9 1', 'W', ['kill -9 1']],
   ['sort a', '-', ['sort a']],
   ['sort -k 2 -rn a', '-', ['sort -k 2 -rn a']],
@@ -65,10 +78,10 @@ const programs: readonly Row[] = [
   ['base64 -o a', 'WU', ['base64 -o a']],
   ['ss -tlnp', '-', ['ss -tlnp']],
   ['ss -K dst 192.0.2.1', 'WU', ['ss -K dst 192.0.2.1']],
-  ['journalctl -u nginx', 'WU', ['journalctl -u nginx']],
+  ['journalctl -u nginx', '-', ['journalctl -u nginx']],
   ['journalctl --no-pager -u nginx -n 20', '-', ['journalctl --no-pager -u nginx -n 20']],
-  ['journalctl -t --no-pager -u nginx', 'WU', ['journalctl -t --no-pager -u nginx']],
-  ['journalctl -- --no-pager', 'WU', ['journalctl -- --no-pager']],
+  ['journalctl -t --no-pager -u nginx', '-', ['journalctl -t --no-pager -u nginx']],
+  ['journalctl -- --no-pager', '-', ['journalctl -- --no-pager']],
   ['journalctl -u nginx --no-pager', '-', ['journalctl -u nginx --no-pager']],
   ['journalctl --no-pager --vacuum-size=1', 'WU', ['journalctl --no-pager --vacuum-size=1']],
   ['journalctl --no-pager -u -- x --rotate', 'WU', ['journalctl --no-pager -u -- x --rotate']],
@@ -403,6 +416,21 @@ describe.each([
       expect(found.facts.risk.opaque).toBe(found.unreadable !== undefined);
     },
   );
+});
+
+describe('what hands its output to a pager, which runs programs, is told with a terminal', () => {
+  test.each([
+    ['journalctl -u nginx', 'WU'],
+    ['journalctl -t --no-pager -u nginx', 'WU'],
+    ['journalctl -- --no-pager', 'WU'],
+    ['journalctl --no-pager -u nginx', '-'],
+    ['systemctl status nginx', 'WU'],
+    ['systemctl status nginx --no-pager', '-'],
+    ['systemctl restart nginx', 'W'],
+    ["sh -c 'systemctl status nginx'", 'WU'],
+  ])('%j: %s', (line, kind) => {
+    expect(kindOf(readCommandLine(Buffer.from(line), true))).toBe(kind);
+  });
 });
 
 describe('what shells read in two ways is refused', () => {

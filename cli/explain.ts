@@ -12,6 +12,7 @@ export function explainCommand(io: Io = processIo): Command {
     )
     .argument('<statement>', 'the text, or - to read it from standard input')
     .requiredOption('--target <name>', 'the target, or target/database, target/login')
+    .option('--action <name>', 'of a host: ssh:forward, sftp:write, …; the text is then what it is done to')
     .option('--as <name>', 'a person of the ready file: dev, dba, …')
     .option('--principal <file>', 'a JSON file with issuer, subject, name, kind, groups, expiresAt')
     .option('--groups <names>', 'somebody in these groups, separated by commas')
@@ -37,6 +38,8 @@ export function explainCommand(io: Io = processIo): Command {
 Examples:
   sallyport explain --as dev --target shop "DELETE FROM orders"
   sallyport explain --as dev --target web-1 "systemctl restart nginx"
+  sallyport explain --as dev --target web-1 --action sftp:write /etc/motd
+  sallyport explain --as dev --target web-1 --action ssh:forward shop:5432
   sallyport explain --groups dbas --target shop --at 2026-01-31T03:00Z "VACUUM orders"
   sallyport explain --groups agents --kind agent --target shop --json - < query.sql
 

@@ -108,6 +108,7 @@ async function printTranscript(source: SessionFolder, options: Options, io: Io):
   const bytes = options.full ? allBytes : keptBytes;
   const printer = new TranscriptPrinter();
   let atNs = 0;
+  let found = false;
   for await (const event of readTranscript(source, { rows: options.rows, bytes })) {
     if (options.speed !== undefined) {
       const until = ends(event);
@@ -116,9 +117,16 @@ async function printTranscript(source: SessionFolder, options: Options, io: Io):
       atNs = Math.max(atNs, until);
     }
     if (event.kind === 'fault') process.exitCode = 1;
-    if (options.channel !== undefined && isOfOther(event, options.channel)) continue;
+    if (options.channel !== undefined) {
+      found ||= 'channel' in event && event.channel === options.channel;
+      if (isOfOther(event, options.channel)) continue;
+    }
     if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain');
     io.out(options.json ? `${safeJson(event)}\n` : printer.print(event));
+  }
+  if (options.channel !== undefined && !found) {
+    io.err(`There is no channel ${options.channel} in this session; without --channel, all are told of.\n`);
+    process.exitCode = 1;
   }
 }
 

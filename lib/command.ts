@@ -52,6 +52,8 @@ export interface Command {
   readonly digest: string;
   /** Length of the text in bytes. */
   readonly bytes: number;
+  /** It has no text of its own, so that people ask about it by its action (`explain --action`). */
+  readonly byAction?: true;
   /** Why the text could not be read, for the person who sent it. May quote the text. */
   readonly unreadable?: string | undefined;
   /** It is no text of the protocol's language, and the target would say so: the character where, from 1; 0: unknown. */

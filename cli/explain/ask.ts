@@ -12,10 +12,12 @@ import type { Snapshot } from '#lib/policy/snapshot.ts';
 import { SqlReader } from '#lib/sql/cache.ts';
 import type { SqlFacts } from '#lib/sql/facts.ts';
 import { loadGrammar, majors } from '#lib/sql/grammar.ts';
+import { actionNames, factsOfAction } from '#lib/ssh/commands.ts';
 import { readCommandLine } from '#lib/ssh/shell/command-line.ts';
 
 export interface ExplainOptions extends WhoOptions {
   readonly target: string;
+  readonly action?: string;
   readonly config: string;
   readonly serverVersion: string;
   readonly searchPath: string;
@@ -68,12 +70,24 @@ async function readText(
   text: string,
   options: ExplainOptions,
 ): Promise<{ readonly facts: CommandFacts; readonly unread: string | undefined }> {
+  if (options.action !== undefined)
+    return { facts: readAction(protocol, options.action, text), unread: undefined };
   if (protocol === 'ssh') {
     const { facts, unreadable } = readCommandLine(Buffer.from(text));
     return { facts, unread: unreadable };
   }
   const { command, unread } = await readSql(text, options);
   return { facts: command, unread };
+}
+
+function readAction(protocol: string, action: string, object: string): CommandFacts {
+  const facts = protocol === 'ssh' ? factsOfAction(action, object) : undefined;
+  if (facts !== undefined) return facts;
+  throw new UsageError(
+    protocol === 'ssh'
+      ? `There is no action "${action}" to ask about: ${actionNames.join(', ')}, sftp:read, sftp:write, …`
+      : '--action is for hosts: of a database, ask about the statement.',
+  );
 }
 
 async function readSql(text: string, options: ExplainOptions): Promise<SqlFacts> {

@@ -61,14 +61,15 @@ function verdict(decision: Decision): string {
   return `ALLOWED  ${follows.join(', ')}`;
 }
 
-function describe({ verb, functions, risk }: CommandFacts): string {
+function describe({ protocol, verb, functions, risk }: CommandFacts): string {
+  const sql = protocol !== 'ssh';
   const marks = [
     risk.writes ? 'writes' : 'reads only',
-    ...(risk.ddl ? ['changes definitions'] : []),
-    ...(risk.noWhere ? ['without WHERE'] : []),
+    ...(sql && risk.ddl ? ['changes definitions'] : []),
+    ...(sql && risk.noWhere ? ['without WHERE'] : []),
     ...(risk.opaque ? ['opaque'] : []),
     ...(risk.unknownCode ? ['calls unknown code'] : []),
-    `${risk.statements} ${risk.statements === 1 ? 'statement' : 'statements'}`,
+    `${risk.statements} ${sql ? 'statement' : 'command'}${risk.statements === 1 ? '' : 's'}`,
   ];
   const calls = functions.length === 0 ? '' : `; calls ${functions.join(', ')}`;
   return `${verb || '(empty)'}; ${marks.join(', ')}${calls}`;

@@ -36,8 +36,10 @@ export class TranscriptPrinter {
     out.push(
       `session ${line(open.session)}`,
       `  who     ${line(`${principal.name} (${principal.kind}${groups}; ${principal.subject} at ${principal.issuer})`)}`,
+      ...(principal['onBehalfOf'] ? [`  for     ${line(person(principal['onBehalfOf']))}`] : []),
       `  target  ${line(`${where(target, place)} by ${open.protocol}`)}`,
       `  from    ${line(open.clientAddress)}, ${this.#date(0)}`,
+      ...(open.via === undefined ? [] : [`  within  session ${line(open.via)}`]),
       ...(open.grant ? [`  grant   ${line(`${open.grant.id}: ${open.grant.reason}`)}`] : []),
       ...(open.policyVersion ? [`  policy  ${line(open.policyVersion)}`] : []),
       '',
@@ -133,4 +135,10 @@ function bound(value: Value): string {
 function plain(value: Value): string {
   if (value === null) return 'NULL';
   return 'text' in value ? line(value.text) : `\\x${value.hex}`;
+}
+
+/** Of a principal, as far as the record says it. */
+function person(value: object): string {
+  const { name, subject } = value as { readonly name?: unknown; readonly subject?: unknown };
+  return `${name} (${subject})`;
 }

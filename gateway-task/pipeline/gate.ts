@@ -302,7 +302,7 @@ function refusalOf(decision: Decision, command: Command): SallyportError | undef
       decision.policies.length > 0 ? `policy ${decision.policies.join(', ')}` : 'no policy permits it';
     return new SallyportError('denied', `${verb || 'the statement'} refused: ${decision.message}`, {
       detail: `Decided by Sallyport: ${by}. Policy version ${decision.version.slice(0, 19)}.`,
-      hint: `"sallyport explain" shows how this was decided.`,
+      hint: `"sallyport explain${command.byAction ? ` --action ${command.facts.operations[0]?.action}` : ''}" shows how this was decided.`,
     });
   }
   const demand = decision.approve?.length

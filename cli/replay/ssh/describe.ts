@@ -20,7 +20,8 @@ export function describe(record: Facts): SshCommandShown {
 }
 
 function text(what: string, record: Facts): string {
-  const { command, commandBase64, name, operation, path, orPath, to, destination, origin, address } = record;
+  const { command, commandBase64, name, operation, path, orPath, to, destination, origin, address, target } =
+    record;
   switch (what) {
     case 'exec':
       // Not UTF-8: one character a byte.
@@ -40,7 +41,7 @@ function text(what: string, record: Facts): string {
         .filter(Boolean)
         .join(' ');
     case 'forward':
-      return `${words(destination)}${origin ? ` from ${words(origin)}` : ''}`;
+      return `${words(destination)}${origin ? ` from ${words(origin)}` : ''}${target === undefined ? '' : `, to ${words(target)} as a session of its own`}`;
     case 'listen':
       return words(address);
     default:

@@ -1,8 +1,8 @@
 import type { Gate } from '#gateway/pipeline/gate.ts';
 import type { SallyportError } from '#lib/errors.ts';
+import { unknownCommand } from '#lib/ssh/commands.ts';
 import type { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
-import { unknownCommand } from './commands.ts';
 import { lines } from './refusal.ts';
 import { Replies } from './replies.ts';
 import {

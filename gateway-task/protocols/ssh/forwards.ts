@@ -1,8 +1,8 @@
 import { posix } from 'node:path';
 import type { InnerConnections } from '#gateway/protocols/protocol.ts';
 import { SallyportError } from '#lib/errors.ts';
+import { forwardCommand, listenCommand } from '#lib/ssh/commands.ts';
 import type { SshReader } from '#lib/ssh/data-types.ts';
-import { forwardCommand, listenCommand } from './commands.ts';
 import type { ConnectionLayer } from './connection-layer.ts';
 import { words } from './refusal.ts';
 import { channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';

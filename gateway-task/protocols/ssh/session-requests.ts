@@ -1,9 +1,5 @@
 import type { Admission } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
-import type { SshReader } from '#lib/ssh/data-types.ts';
-import { isHarmlessVariable } from '#lib/ssh/shell/look-through.ts';
-import type { Channel } from './channel.ts';
-import type { Interpreters } from './channel-data.ts';
 import {
   execProgram,
   type Program,
@@ -11,7 +7,11 @@ import {
   reverseCommand,
   shellProgram,
   subsystemProgram,
-} from './commands.ts';
+} from '#lib/ssh/commands.ts';
+import type { SshReader } from '#lib/ssh/data-types.ts';
+import { isHarmlessVariable } from '#lib/ssh/shell/look-through.ts';
+import type { Channel } from './channel.ts';
+import type { Interpreters } from './channel-data.ts';
 import { asksForLife, type ConnectionLayer } from './connection-layer.ts';
 import { FileChannel } from './file-channel.ts';
 import { KeyboardInput } from './keyboard-input.ts';

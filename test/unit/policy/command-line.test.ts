@@ -81,6 +81,31 @@ const explain = (...args: string[]) =>
   });
 const asDev = ['--ready-file', 'ready.json', '--as', 'dev'];
 
+describe('explain of what has no text', () => {
+  test.each([
+    ['sftp:write', '/tmp/x', 'ALLOWED'],
+    ['sftp:write', '~/x', 'ALLOWED'],
+    ['sftp:write', '~/../x', 'DENIED'],
+    ['sftp:write', '/etc/motd', 'DENIED'],
+    ['sftp:read', '/etc/motd', 'ALLOWED'],
+    ['ssh:forward', 'shop:5432', 'ALLOWED'],
+    ['ssh:forward', 'db.internal:5432', 'DENIED'],
+    ['ssh:shell', '', 'ALLOWED'],
+    ['ssh:agent', '', 'DENIED'],
+  ])('%s %s: %s', async (action, object, verdict) => {
+    const { out } = await explain('--target', 'web-1', ...asDev, '--action', action, object);
+
+    expect(out).toContain(`\n${verdict}`);
+  });
+
+  test('is wrong of an action that there is not, and of a database', async () => {
+    await expect(explain('--target', 'web-1', ...asDev, '--action', 'ssh:fly', 'x')).rejects.toThrow(
+      'ssh:forward',
+    );
+    await expect(explain(...asDev, '--action', 'ssh:shell', 'x')).rejects.toThrow('for hosts');
+  });
+});
+
 describe('explain', () => {
   test('prints the decision, the facts, and the policies with their files and lines', async () => {
     const { out, exitCode } = await explain(...asDev, 'DELETE FROM orders');

@@ -1,8 +1,8 @@
 import type { Admission } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { SshDataFault } from '#lib/ssh/data-types.ts';
+import { commandOf, FileFacts } from '#lib/ssh/file-facts.ts';
 import type { ScpLegacy } from '#lib/ssh/shell/transfer-line.ts';
-import { commandOf, FileFacts } from '../sftp/facts.ts';
 import { FileDigest } from '../sftp/file-digest.ts';
 import { pathText } from '../sftp/paths.ts';
 import type { FileOperation, FilePort, FileStream } from '../sftp/port.ts';

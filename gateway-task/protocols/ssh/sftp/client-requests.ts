@@ -1,9 +1,9 @@
 import type { Admission } from '#gateway/pipeline/gate.ts';
 import { SallyportError } from '#lib/errors.ts';
 import { SshDataFault } from '#lib/ssh/data-types.ts';
+import { commandOf, FileFacts } from '#lib/ssh/file-facts.ts';
 import type { CanonicalPaths } from './canonical.ts';
 import type { Exchange, Pending } from './exchange.ts';
-import { commandOf, FileFacts } from './facts.ts';
 import type { OpenFile, Opening } from './open-file.ts';
 import { type FileAction, fileActions, flagNames, openFor } from './operations.ts';
 import { joinPath, normalPath, pathText, splitPath } from './paths.ts';

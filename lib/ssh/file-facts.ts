@@ -43,5 +43,5 @@ export class FileFacts {
 
 /** One request: its digest is that of the packet or line, as it came. */
 export function commandOf(facts: CommandFacts, bytes: Buffer): Command {
-  return { facts, digest: hash('sha256', bytes, 'hex'), bytes: bytes.length };
+  return { facts, digest: hash('sha256', bytes, 'hex'), bytes: bytes.length, byAction: true };
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Command, CommandFacts, Operation, Risk } from '#lib/command.ts';
+import { FileFacts } from '#lib/ssh/file-facts.ts';
 import { type ReadLine, readCommandLine } from '#lib/ssh/shell/command-line.ts';
 
 /** A program that the client starts: what it is to policy, and what a recording says of it. */
@@ -47,7 +48,7 @@ export function execProgram(text: Buffer, terminal = false): Program {
       facts: line.facts,
       digest: hash('sha256', text, 'hex'),
       bytes: text.length,
-      unreadable: line.unreadable,
+      unreadable: line.unreadable && `not all that this line runs can be told: ${line.unreadable}`,
     },
     details: { kind: 'exec', ...(whole ? { command: utf8 } : { commandBase64: text.toString('base64') }) },
     line,
@@ -91,5 +92,29 @@ export function unknownCommand(name: string): Command {
 
 function command(verb: string, operations: readonly Operation[], risk: Risk, text: string): Command {
   const facts: CommandFacts = { protocol: 'ssh', verb, operations, functions: [], risk };
-  return { facts, digest: hash('sha256', text, 'hex'), bytes: Buffer.byteLength(text) };
+  return { facts, digest: hash('sha256', text, 'hex'), bytes: Buffer.byteLength(text), byAction: true };
+}
+
+const byAction: Readonly<Record<string, (object: string) => CommandFacts>> = {
+  'ssh:shell': () => shellProgram().command.facts,
+  'ssh:exec': text => execProgram(Buffer.from(text)).command.facts,
+  'ssh:subsystem': name => subsystemProgram(name).command.facts,
+  'ssh:forward': destination => forwardCommand(destination).facts,
+  'ssh:listen': address => listenCommand(address).facts,
+  'ssh:agent': () => reverseCommand('agent').facts,
+  'ssh:x11': () => reverseCommand('x11').facts,
+};
+
+/** Actions that are not on files, as {@link factsOfAction} takes them. */
+export const actionNames: readonly string[] = Object.keys(byAction);
+
+/**
+ * The facts of a command that is this action on this object, as a session would have it. Undefined: there is no such
+ * action.
+ *
+ * @param object a command line, a destination, a path, or nothing, as the action wants
+ */
+export function factsOfAction(action: string, object: string): CommandFacts | undefined {
+  if (/^sftp:[a-z]+$/.test(action)) return new FileFacts().of([action], object === '' ? [] : [object]);
+  return Object.hasOwn(byAction, action) ? byAction[action]!(object) : undefined;
 }

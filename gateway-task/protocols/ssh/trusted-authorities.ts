@@ -43,6 +43,11 @@ export class TrustedAuthorities {
     );
   }
 
+  /** Nobody signs in with a certificate here. */
+  get none(): boolean {
+    return this.#authorities.length === 0;
+  }
+
   /**
    * Whom a certificate names; a text says why it does not hold. The key id is the subject. Which logins its
    * holder may use at a target is policy's to say, so the certificate's principals need not name them.

@@ -200,8 +200,9 @@ export class UserAuth {
   async #owner(key: SshPublicKey): Promise<Identity | undefined> {
     const identity = await this.#reception.keys.identify(key.fingerprint, this.#connection.address);
     if (identity) return identity;
-    // Once: a client may have many. One that cannot ask its person anything shows no more than this.
-    if (this.#proved === undefined) {
+    // Once: a client may have many. One that cannot ask its person anything shows no more than this. Where there are
+    // certificates, theirs are offered without them first.
+    if (this.#proved === undefined && this.#trusted.none) {
       const words = `the key ${key.fingerprint} signs nobody in (it never did, was revoked, or the session with the identity provider has ended). Run ssh once in a terminal, to sign in with a browser.`;
       this.#transport.write(userauthBanner(`Sallyport: ${words}\r\n`));
     }

@@ -281,7 +281,7 @@ describe('ssh -J', () => {
   });
 
   test('is refused where policy does not permit the forward', async () => {
-    const end = await jump('dev', 'web-1');
+    const end = await jump('dev', 'elsewhere.example');
 
     expect(end.code).toBe(255);
     expect(end.stderr).toContain('administratively prohibited: Sallyport: forward refused');

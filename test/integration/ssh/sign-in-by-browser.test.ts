@@ -139,6 +139,15 @@ test.each(['ecdsa', 'rsa'])('a key may be of %s', async kind => {
   expect(await silent(key.file)).toMatchObject({ code: 0 });
 });
 
+test('a key that is not bound is told why it signs nobody in, where nobody can be asked', async () => {
+  const { file } = await freshKey();
+
+  const end = await silent(file);
+
+  expect(end.code).toBe(255);
+  expect(end.stderr).toMatch(/Sallyport: the key SHA256:\S+ signs nobody in .* Run ssh once in a terminal/);
+});
+
 test('a key that is bound is nothing without the private half: its public half gets nobody in', async () => {
   const key = await freshKey();
   await signIn(withKey(key.file), as('dev'));

@@ -115,7 +115,9 @@ describe('sallyport keys revoke', () => {
         method: 'DELETE',
       },
     ]);
-    expect(printed.out).toBe(`${fingerprint} of dev@example.com signs nobody in any more; sessions that it opened go on ("sallyport sessions --live").\n`);
+    expect(printed.out).toBe(
+      `${fingerprint} of dev@example.com signs nobody in any more; sessions that it opened go on ("sallyport sessions --live").\n`,
+    );
   });
 
   test('tells a refusal in the control plane’s own words', async () => {

@@ -34,6 +34,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** At the same address, so that it is the same issuer. */
+async function restart(): Promise<void> {
+  const port = Number(new URL(provider.issuer).port);
+  await provider.stop();
+  provider = await startIdentityProvider({ folder, port });
+}
+
 /** POSTs a form to the token endpoint as the agent. */
 async function asAgent(form: Record<string, string>) {
   const response = await fetch(`${provider.issuer}/token`, {
@@ -252,6 +259,21 @@ describe('its sign-in for clients without a browser', () => {
     await endSession(browser, provider.issuer);
 
     expect(await refresh(second['refresh_token']!)).toMatchObject({ error: 'invalid_grant' });
+  });
+
+  test('renews the tokens of all sign-ins of one browser, after a restart too', async () => {
+    const one = await begin();
+    const { browser } = await signInByDevice(one.link, 'dev', provider.passcode);
+    const first = await ask(one.deviceCode);
+    const other = await begin();
+    await signInByDevice(other.link, 'dev', provider.passcode, browser);
+    const second = await ask(other.deviceCode);
+
+    const renewed = await refresh(first['refresh_token']!);
+    await restart();
+
+    expect(await refresh(renewed['refresh_token']!)).toHaveProperty('access_token');
+    expect(await refresh(second['refresh_token']!)).toHaveProperty('access_token');
   });
 
   test('lets no page be framed, stored or run a script of ours', async () => {

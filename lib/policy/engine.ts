@@ -1,6 +1,7 @@
 import type { CommandFacts, Operation } from '#lib/command.ts';
 import { Actions } from '#lib/policy/actions.ts';
 import { combine } from '#lib/policy/annotations.ts';
+import { Answers } from '#lib/policy/answers.ts';
 import { CedarError, type CedarRequest, PreparsedPolicies } from '#lib/policy/cedar.ts';
 import { uses } from '#lib/policy/context-use.ts';
 import type { Decision, DecisionInput, SystemInput } from '#lib/policy/decision.ts';
@@ -44,7 +45,7 @@ export class PolicyEngine {
   readonly timeMatters: boolean;
   readonly #actions: Actions;
   readonly #policies: ReadonlyMap<string, Policy>;
-  readonly #cedar: PreparsedPolicies;
+  readonly #answers: Answers;
   readonly #decisions = new Map<string, Decision>();
 
   private constructor(snapshot: Snapshot) {
@@ -54,8 +55,9 @@ export class PolicyEngine {
     if (this.#policies.size !== snapshot.policies.length) {
       throw new CedarError('two policies of the snapshot have one id, so one of them would not count');
     }
-    this.#cedar = new PreparsedPolicies(
-      Object.fromEntries(snapshot.policies.map(policy => [policy.id, policy.text])),
+    this.#answers = new Answers(
+      new PreparsedPolicies(Object.fromEntries(snapshot.policies.map(policy => [policy.id, policy.text]))),
+      [...this.#policies.values()].map(policy => policy.objectTests),
     );
     this.timeMatters = this.#somePolicy(policy => timeAttributes.some(name => uses(policy.use, name)));
   }
@@ -153,7 +155,7 @@ export class PolicyEngine {
   }
 
   #ask(request: CedarRequest, objects: readonly string[], object: string | undefined): Answer {
-    const { effect, policies, errors } = this.#cedar.ask(request);
+    const { effect, policies, errors } = this.#answers.ask(request);
     const failed = errors.map(({ policy, message }) =>
       policy === undefined ? message : `policy ${policy}: ${message}`,
     );

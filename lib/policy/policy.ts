@@ -2,6 +2,7 @@ import type { Actions } from '#lib/policy/actions.ts';
 import { type Annotations, readAnnotations } from '#lib/policy/annotations.ts';
 import { CedarError, type CedarRequest, readPolicy } from '#lib/policy/cedar.ts';
 import { type ContextUse, contextUse } from '#lib/policy/context-use.ts';
+import { type ObjectTest, objectTests } from '#lib/policy/object-tests.ts';
 import { actionScope, matchesScope } from '#lib/policy/scope.ts';
 import type { PolicyText } from '#lib/policy/snapshot.ts';
 
@@ -9,6 +10,8 @@ import type { PolicyText } from '#lib/policy/snapshot.ts';
 export interface Policy {
   readonly annotations: Annotations;
   readonly use: ContextUse;
+  /** What it asks of the object; undefined: that cannot be told. */
+  readonly objectTests: ReadonlyMap<string, ObjectTest> | undefined;
   /** Whether its scope, `action == …` or `action in …`, leaves room for the action. */
   readonly mayDecide: (action: string) => boolean;
   /** Whether it is a permit that only its conditions kept from permitting the request. */
@@ -27,6 +30,7 @@ export function readSnapshotPolicy(source: PolicyText, actions: Actions): Policy
   return {
     annotations,
     use: contextUse(json),
+    objectTests: objectTests(json),
     mayDecide,
     nearlyPermits: request =>
       json.effect === 'permit' && mayDecide(request.action.id) && matchesScope(json, request),

@@ -3,6 +3,7 @@ import { Command, Option } from 'commander';
 import { defaultReadyFile } from '#cli/connection.ts';
 import type { ExplainOptions } from '#cli/explain/ask.ts';
 import { type Io, processIo } from '#cli/io.ts';
+import { safeJson } from '#cli/terminal-safe.ts';
 
 /** `sallyport explain TEXT --as PERSON --target NAME`: exit code 1 when it would be refused. */
 export function explainCommand(io: Io = processIo): Command {
@@ -50,7 +51,7 @@ Exit codes: 0 permitted, 1 refused, 2 the command or the configuration was wrong
       const { ask } = await import('#cli/explain/ask.ts');
       const { formatReport } = await import('#cli/explain/report.ts');
       const report = await ask(statement === '-' ? await readAll(process.stdin) : statement, options, io);
-      io.out(options.json ? `${JSON.stringify(report, null, 2)}\n` : formatReport(report, options.config));
+      io.out(options.json ? `${safeJson(report, 2)}\n` : formatReport(report, options.config));
       if (report.decision.effect === 'deny' || report.connect.effect === 'deny') process.exitCode = 1;
     });
 }

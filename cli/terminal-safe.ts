@@ -12,9 +12,12 @@ export function line(text: string): string {
 }
 
 /** JSON that a terminal may be shown: what it would obey is written as `\\u…`, which is the same value. */
-export function safeJson(value: unknown): string {
-  return JSON.stringify(value).replace(unsafe, character =>
-    Array.from({ length: character.length }, (_, at) => unit(character.charCodeAt(at))).join(''),
+export function safeJson(value: unknown, indent = 0): string {
+  const escaped = (character: string): string =>
+    Array.from({ length: character.length }, (_, at) => unit(character.charCodeAt(at))).join('');
+  // A line feed is JSON's own here; in a text it is written as one already.
+  return JSON.stringify(value, null, indent).replace(unsafe, character =>
+    character === '\n' ? character : escaped(character),
   );
 }
 

@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { call } from '#cli/call.ts';
 import { type Connection, type ConnectionOptions, connect, withConnection } from '#cli/connection.ts';
 import { type Io, processIo } from '#cli/io.ts';
-import { safeJson } from '#cli/terminal-safe.ts';
+import { safeJson, line as safeLine } from '#cli/terminal-safe.ts';
 import { type TicketAnswer, ticketAnswerSchema } from '#lib/aws/control-api.ts';
 import { userPlaceholder } from '#lib/identity/user-name.ts';
 
@@ -65,7 +65,7 @@ function print(io: Io, answer: TicketAnswer, { name, line, how }: Pasted, json: 
     return;
   }
   io.out(`${answer.ticket}\n`);
-  io.err(`Good once, until ${until}, ${how}:\n  ${line}\n`);
+  io.err(`Good once, until ${until}, ${how}:\n  ${safeLine(line)}\n`);
 }
 
 /** A command to paste; what is not known of the gateway stands in capitals. */
@@ -74,7 +74,7 @@ function psqlLine({ gateway }: Connection, target: string, ticket: string): stri
   const settings = [
     ['host', host],
     ['port', port],
-    ['dbname', target],
+    ['dbname', quoted(target)],
     ['user', userPlaceholder],
     ['sslmode', 'verify-full'],
     ...(gateway?.ca === undefined ? [] : [['sslrootcert', quoted(gateway.ca)]]),
@@ -87,13 +87,14 @@ function sshLine({ gateway }: Connection, target: string): string {
   const { host = 'GATEWAY', port = 22, knownHostsFile } = gateway?.ssh ?? {};
   return [
     ...['ssh', '-p', port, '-o', 'PreferredAuthentications=password'],
-    ...(knownHostsFile === undefined ? [] : ['-o', `UserKnownHostsFile=${shellQuoted(knownHostsFile)}`]),
-    `${target}@${host}`,
+    // ssh takes blanks apart, but in its own quotes.
+    ...(knownHostsFile === undefined ? [] : ['-o', shellQuoted(`UserKnownHostsFile="${knownHostsFile}"`)]),
+    shellQuoted(`${target}@${host}`),
   ].join(' ');
 }
 
 const shellQuoted = (text: string): string =>
-  /^[\w./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+  /^[\w./@:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /** A value of a connection string (libpq, section "Keyword/Value Connection Strings") inside double quotes. */
 function quoted(value: string): string {

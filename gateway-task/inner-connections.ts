@@ -32,8 +32,10 @@ export function innerConnections(parts: InnerParts, sessionId: string, address: 
     return target && parts.protocols.get(target.protocol);
   };
   return {
-    targetAt(host, port) {
+    targetAt(written, port) {
       const { targets } = parts.policy.snapshot;
+      // As the host's resolver would take it.
+      const host = written.toLowerCase().replace(/\.$/, '');
       const found = Object.hasOwn(targets, host)
         ? host
         : Object.keys(targets).find(name => targets[name]!.host === host && targets[name]!.port === port);

@@ -1,6 +1,7 @@
 /** What the development identity provider remembers, over its restarts too: sessions, codes, grants. */
-import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Adapter, AdapterPayload } from 'oidc-provider';
+import { z } from 'zod';
 
 interface Entry {
   readonly payload: AdapterPayload;
@@ -9,6 +10,9 @@ interface Entry {
 }
 
 const saveMs = 200;
+const entriesSchema = z.array(
+  z.tuple([z.string(), z.object({ payload: z.looseObject({}), expiresAt: z.number() })]),
+);
 
 /** Entries of all kinds, by `kind:id`. Kinds are few and people are six, so looking through all of them is fine. */
 export class IdentityStore {
@@ -28,6 +32,8 @@ export class IdentityStore {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#sweep();
+    // One that was left has whatever mode.
+    rmSync(`${this.#file}.part`, { force: true });
     writeFileSync(`${this.#file}.part`, JSON.stringify([...this.#entries]), { mode: 0o600 });
     renameSync(`${this.#file}.part`, this.#file);
   }
@@ -61,7 +67,13 @@ export class IdentityStore {
   });
 
   #changed(): void {
-    this.#timer ??= setTimeout(() => this.save(), saveMs).unref();
+    this.#timer ??= setTimeout(() => {
+      try {
+        this.save();
+      } catch {
+        // Its folder is gone, or full: what it knows lasts as long as it runs.
+      }
+    }, saveMs).unref();
   }
 
   #live(key: string): AdapterPayload | undefined {
@@ -85,7 +97,7 @@ export class IdentityStore {
 function readEntries(file: string): readonly (readonly [string, Entry])[] {
   if (!existsSync(file)) return [];
   try {
-    return JSON.parse(readFileSync(file, 'utf8'));
+    return entriesSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
   } catch {
     return [];
   }

@@ -1,3 +1,4 @@
+import { line } from '#cli/terminal-safe.ts';
 import type { CommandFacts } from '#lib/command.ts';
 import type { Principal } from '#lib/identity/principal.ts';
 import type { Decision } from '#lib/policy/decision.ts';
@@ -47,7 +48,7 @@ export function formatReport(report: Report, config: string): string {
   ];
   for (const answer of report.answers) lines.push('', ...formatAnswer(answer, config));
   lines.push('', `Policy version ${decision.version}`);
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n').split('\n').map(line).join('\n')}\n`;
 }
 
 function verdict(decision: Decision): string {

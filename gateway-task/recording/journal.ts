@@ -287,11 +287,16 @@ export class Journal {
 
   /** A folder that was taken away takes every write still, and is no evidence. */
   #watch(): void {
+    // While the disk is asked to keep it, whoever waits for that is told.
     if (!this.#writable || this.#syncing !== undefined || !this.#file.lost) return;
     this.#giveUpFile();
+    this.#fail(this.#lost());
+  }
+
+  #lost(): Error {
     // It was in that folder: a probe that makes it again shows that the folder is back.
     this.#reserve.release();
-    this.#fail(new Error('the journal is not where it was'));
+    return new Error('the journal is not where it was');
   }
 
   #probe(): void {
@@ -335,8 +340,9 @@ export class Journal {
     const batch = this.#unsynced;
     this.#unsynced = [];
     this.#syncing = new Promise(resolve => {
-      this.#file.sync(cause => {
+      this.#file.sync(failed => {
         this.#syncing = undefined;
+        const cause = failed ?? (this.#file.lost ? this.#lost() : null);
         if (cause === null) {
           tell(batch, undefined);
         } else {

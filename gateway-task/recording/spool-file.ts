@@ -42,9 +42,12 @@ export class SpoolFile {
 
   /** The file is not where it was, alone or with its folder: what is written to it now, no shipper finds. */
   get lost(): boolean {
-    const path = this.#fd === undefined ? this.#options.dir : this.#path;
-    const found = statSync(path, { throwIfNoEntry: false });
-    return found === undefined || (this.#fd !== undefined && found.ino !== this.#inode);
+    try {
+      if (this.#fd === undefined) return !statSync(this.#options.dir).isDirectory();
+      return statSync(this.#path).ino !== this.#inode;
+    } catch {
+      return true;
+    }
   }
 
   /** Throws the system's error when not all of it is written. */

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { posix } from 'node:path';
 import type { Command, CommandFacts, Operation, Risk } from '#lib/command.ts';
 import { FileFacts } from '#lib/ssh/file-facts.ts';
 import { type ReadLine, readCommandLine } from '#lib/ssh/shell/command-line.ts';
@@ -95,6 +96,12 @@ function command(verb: string, operations: readonly Operation[], risk: Risk, tex
   return { facts, digest: hash('sha256', text, 'hex'), bytes: Buffer.byteLength(text), byAction: true };
 }
 
+/** Without what a session takes out of a path before it is decided; what is in a home stays told from it. */
+function asDecided(path: string): string {
+  const [, home = '', rest = ''] = /^(~[^/]*\/)?(.*)$/s.exec(path)!;
+  return home + posix.normalize(rest);
+}
+
 const byAction: Readonly<Record<string, (object: string) => CommandFacts>> = {
   'ssh:shell': () => shellProgram().command.facts,
   'ssh:exec': text => execProgram(Buffer.from(text)).command.facts,
@@ -115,6 +122,7 @@ export const actionNames: readonly string[] = Object.keys(byAction);
  * @param object a command line, a destination, a path, or nothing, as the action wants
  */
 export function factsOfAction(action: string, object: string): CommandFacts | undefined {
-  if (/^sftp:[a-z]+$/.test(action)) return new FileFacts().of([action], object === '' ? [] : [object]);
+  if (/^sftp:[a-z]+$/.test(action))
+    return new FileFacts().of([action], object === '' ? [] : [asDecided(object)]);
   return Object.hasOwn(byAction, action) ? byAction[action]!(object) : undefined;
 }

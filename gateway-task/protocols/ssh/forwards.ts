@@ -55,6 +55,8 @@ export function readDestination(
 /** Listening at the target, RFC 4254 section 7.1: global requests of a client. */
 export class Listens {
   readonly #layer: ConnectionLayer;
+  /** Records of those at any port, until the target has said at which. */
+  readonly #unnumbered = new Set<number>();
 
   constructor(layer: ConnectionLayer) {
     this.#layer = layer;
@@ -68,21 +70,24 @@ export class Listens {
         const host = reader.text();
         const port = reader.u32();
         reader.end();
-        return this.#listen({ kind: 'tcp', host, port }, name.startsWith('cancel'), wantReply, payload);
+        return this.#listen({ kind: 'tcp', host, port }, name, wantReply, payload);
       }
       case 'streamlocal-forward@openssh.com':
       case 'cancel-streamlocal-forward@openssh.com': {
         const path = reader.text();
         reader.end();
-        return this.#listen({ kind: 'unix', path }, name.startsWith('cancel'), wantReply, payload);
+        return this.#listen({ kind: 'unix', path }, name, wantReply, payload);
       }
       default:
         return false;
     }
   }
 
-  #listen(at: Destination, cancel: boolean, wantReply: boolean, payload: Buffer): true {
+  #listen(at: Destination, request: string, wantReply: boolean, payload: Buffer): true {
     const { gate, clientReplies, listens } = this.#layer;
+    const cancel = request.startsWith('cancel');
+    /** Behind the type, and the name with its length. */
+    const wantReplyAt = 1 + 4 + request.length;
     const address = destinationText(at);
     const listening = cancel ? listens.get(address) : undefined;
     if (listening !== undefined) {
@@ -92,27 +97,33 @@ export class Listens {
       if (wantReply) clientReplies.expect();
       return true;
     }
-    const verdict = cancel || this.#taken(at, address) ? undefined : this.#admit(at, address);
+    const verdict = cancel ? undefined : this.#admit(at, address);
     if (verdict === undefined || verdict instanceof SallyportError) {
       if (wantReply) clientReplies.answer(() => this.#layer.toClient(requestFailure()));
       return true;
     }
+    // Whether it listens, and at which port, has to be known whatever the client wants to know.
+    payload[wantReplyAt] = 1;
     const record = gate.perform(payload, verdict, { kind: 'listen', address });
-    listens.set(address, record);
-    if (wantReply) clientReplies.expect(answer => this.#answered(at, record, answer));
+    const learn = (answer: Buffer): void => this.#answered(at, record, answer);
+    if (anyPort(at)) this.#unnumbered.add(record);
+    else listens.set(address, record);
+    if (wantReply) clientReplies.expect(learn);
+    else clientReplies.swallow(learn);
     return true;
   }
 
-  /** There are too many, or this one is there: where any port is asked for, each is another. */
-  #taken(at: Destination, address: string): boolean {
-    const { listens } = this.#layer;
-    const another = at.kind === 'tcp' && at.port === 0;
-    return listens.size >= maxListens || (!another && listens.has(address));
-  }
-
   #admit(at: Destination, address: string) {
-    const { gate } = this.#layer;
-    const refusal = unclear(at, address);
+    const { gate, listens } = this.#layer;
+    const full = listens.size + this.#unnumbered.size >= maxListens;
+    const refusal =
+      unclear(at, address) ??
+      (full
+        ? new SallyportError('tooMany', 'the session listens at too many places', { detail: address })
+        : undefined) ??
+      (listens.has(address)
+        ? new SallyportError('denied', 'the session listens there already', { detail: address })
+        : undefined);
     if (refusal === undefined) return gate.admit(listenCommand(address), { kind: 'listen', address });
     gate.recordError(refusal);
     return refusal;
@@ -122,17 +133,19 @@ export class Listens {
   #answered(at: Destination, record: number, answer: Buffer): void {
     const { gate, listens } = this.#layer;
     const address = destinationText(at);
-    const refused = answer[0] === message.requestFailure;
-    if (refused) gate.complete(record, { exit: { why: 'refused by the target' } });
-    // Cancelled meanwhile, or asked for again.
-    if (listens.get(address) !== record) return;
-    if (refused) listens.delete(address);
-    else if (at.kind === 'tcp' && at.port === 0 && answer.length >= 5) {
-      listens.delete(address);
+    if (answer[0] === message.requestFailure) {
+      gate.complete(record, { exit: { why: 'refused by the target' } });
+      // Cancelled meanwhile, and asked for again.
+      if (listens.get(address) === record) listens.delete(address);
+    } else if (anyPort(at) && answer.length >= 5) {
       listens.set(destinationText({ ...at, port: answer.readUInt32BE(1) }), record);
     }
+    this.#unnumbered.delete(record);
   }
 }
+
+/** RFC 4254 section 7.1: the target chooses, and says which in its answer. */
+const anyPort = (at: Destination): at is Destination & { kind: 'tcp' } => at.kind === 'tcp' && at.port === 0;
 
 /**
  * Decides a connection through the target.
@@ -155,12 +168,19 @@ export function admitForward(
   return layer.gate.admit(forwardCommand(destination), { kind: 'forward', destination, origin });
 }
 
-/** Behind a link, `..` is another folder than it looks: what is decided would not be what is opened. */
+/**
+ * What would not be opened as it was decided: behind a link, `..` of a path is another folder than it looks; a relative
+ * path is a host and a port in policies' eyes; a port beyond 65,535 is another port to some.
+ */
 function unclear(to: Destination, destination: string): SallyportError | undefined {
-  if (to.kind === 'tcp' || (!to.path.split('/').includes('..') && !to.path.includes('\0'))) return undefined;
-  return new SallyportError('denied', 'the path of a socket has .. or a NUL in it', {
+  const clear =
+    to.kind === 'tcp'
+      ? to.port <= 65_535 && !/[\p{Cc}\p{Cf}\p{Z}/]/u.test(to.host)
+      : to.path.startsWith('/') && !to.path.split('/').includes('..') && !to.path.includes('\0');
+  if (clear) return undefined;
+  return new SallyportError('denied', 'the destination is not clear', {
     detail: destination,
-    hint: 'Write the path without it.',
+    hint: 'Write a host and a port up to 65535, or the path of a socket from / on and without ".."',
   });
 }
 

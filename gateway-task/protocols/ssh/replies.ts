@@ -1,9 +1,11 @@
 import { SallyportError } from '#lib/errors.ts';
 
-/** One answer: `send` is the gateway's own, else the other side's, and `learn` is told of it before it passes. */
+/** One answer: `send` is the gateway's own, else the other side's, which `learn` is told of before it passes. */
 interface Turn {
   readonly send?: () => void;
   readonly learn?: ((answer: Buffer) => void) | undefined;
+  /** It was the gateway that asked. */
+  readonly swallow?: true;
 }
 
 /**
@@ -32,6 +34,11 @@ export class Replies {
     this.#wait({ learn });
   }
 
+  /** The same of an answer that only the gateway has asked for: it does not pass. */
+  swallow(learn: (answer: Buffer) => void): void {
+    this.#wait({ learn, swallow: true });
+  }
+
   /** Sends an answer of the gateway's in its turn. Throws `tooMany` likewise. */
   answer(send: () => void): void {
     if (this.idle) send();
@@ -41,8 +48,9 @@ export class Replies {
   /** The other side's answer is here: `send` passes it on. @returns false: nobody has asked for one */
   arrived(answer: Buffer, send: () => void): boolean {
     if (this.idle) return false;
-    this.#waiting.shift()!.learn?.(answer);
-    send();
+    const turn = this.#waiting.shift()!;
+    turn.learn?.(answer);
+    if (!turn.swallow) send();
     while (this.#waiting[0]?.send) this.#waiting.shift()!.send!();
     return true;
   }

@@ -14,7 +14,7 @@ import type { Channel } from './channel.ts';
 import type { Interpreters } from './channel-data.ts';
 import { asksForLife, type ConnectionLayer } from './connection-layer.ts';
 import { FileChannel } from './file-channel.ts';
-import { KeyboardInput } from './keyboard-input.ts';
+import { KeyboardInput, UnseenKeys } from './keyboard-input.ts';
 import { scpStream } from './scp/index.ts';
 import { SftpStream } from './sftp/sftp-stream.ts';
 import { echoes } from './terminal-modes.ts';
@@ -31,6 +31,7 @@ const refusedShell = 1;
 export class SessionRequests {
   readonly #layer: ConnectionLayer;
   readonly #interpreters: Interpreters;
+  readonly #unseen = new UnseenKeys();
 
   constructor(layer: ConnectionLayer, interpreters: Interpreters) {
     this.#layer = layer;
@@ -200,7 +201,7 @@ export class SessionRequests {
     if (channel.pty) {
       this.#interpreters.keyboards.set(
         channel,
-        new KeyboardInput(this.#layer.gate, channel.stream, channel.echo),
+        new KeyboardInput(this.#layer.gate, channel.stream, this.#unseen, channel.echo),
       );
     } else if (line?.sftpServer) {
       this.#readFiles(channel, 'sftp', port => new SftpStream(port));

@@ -13,6 +13,12 @@ export interface ReadLine extends TransferLine {
 /** A line with more is not read. Reading a line of this length takes some milliseconds. */
 export const maxLineBytes = 64 << 10;
 
+/**
+ * A program without a terminal is given one by reading from it (`1</dev/pts/0`), or by what was read from: any `<`, and
+ * any copy of a descriptor but those of standard output and error.
+ */
+const terminalMayBe = /<|>&(?![12](?:$|[\s;&|)]))/;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -36,8 +42,9 @@ const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
  * @param terminal what it shows goes to a terminal, where some programs hand it to a pager
  */
 export function readCommandLine(line: Uint8Array, terminal = false): ReadLine {
-  const findings = new Findings(terminal);
-  const transfer = readInto(findings, line);
+  const text = decode(line);
+  const findings = new Findings(terminal || terminalMayBe.test(text ?? ''));
+  const transfer = readInto(findings, line, text);
   const { opaque, objects, functions } = findings;
   const hidden = opaque !== undefined;
   const facts: CommandFacts = {
@@ -57,12 +64,11 @@ export function readCommandLine(line: Uint8Array, terminal = false): ReadLine {
   return { ...transfer, facts, unreadable: opaque };
 }
 
-function readInto(findings: Findings, line: Uint8Array): TransferLine {
+function readInto(findings: Findings, line: Uint8Array, text: string | undefined): TransferLine {
   if (line.length > maxLineBytes) {
     findings.hide(`it has more than ${maxLineBytes} bytes`);
     return {};
   }
-  const text = decode(line);
   if (text === undefined || text.includes('\0')) {
     findings.hide(text === undefined ? 'it is not UTF-8' : 'it has a NUL');
     return {};

@@ -129,12 +129,28 @@ const testReads: Rule = words =>
     }),
     'unknown',
   );
-/** A word of letters is of the BSD kind, of which `e` shows what other programs have in their environment: secrets. */
-const psReads: Rule = words =>
-  readsIf(
-    words.slice(1).every(({ text, pattern }) => text !== undefined && !pattern && !/^[A-Za-z]*e/.test(text)),
-    'unknown',
-  );
+/**
+ * Words of ps that show no environment of other programs, where secrets are: `e` of the BSD kind does, also where a word
+ * that begins with a dash is none of the other kind (`-auxe`).
+ */
+const psWord =
+  /^(?:-(?:e[fFljyHLMTw]*|[AfFljyHLMTw]+|auxw*|axw*)|[afjlruvwxTSh]+|[\d,]+|--(?:forest|no-headers|headers))$/;
+const psWithValue = /^-(?:e?[fF]?o|[pPuUCgGtkO]|-(?:sort|pid|ppid|user|format))$/;
+const psReads: Rule = words => {
+  for (let at = 1; at < words.length; at += 1) {
+    const [option, value] = words[at]!.text?.split(/(?<=^--\w+)=(.*)/s) ?? [];
+    if (!isLiteral(words[at]!)) return 'unknown';
+    if (!psWithValue.test(option!)) {
+      if (!psWord.test(words[at]!.text!)) return 'unknown';
+      continue;
+    }
+    if (value === undefined) at += 1;
+    const taken = value ?? words[at]?.text;
+    if (taken === undefined || words[at]!.pattern || !/^(?!.*environ)[\w,.=:+-]+$/i.test(taken))
+      return 'unknown';
+  }
+  return 'reads';
+};
 /** A sed script that prints lines by their numbers: `10,20p`. */
 const sedPrints = /^(\d+|\$)(,(\d+|\$))?p$/;
 const findWrites = /^-(exec|execdir|ok|okdir|delete|fls|fprint0?|fprintf)$/;
@@ -161,16 +177,19 @@ const rules: Readonly<Record<string, Rule>> = {
   base64: options(baseForms),
   ss: options(ssForms),
   netstat: options(netstatForms),
+  // What follows is not paged.
   journalctl: (words, pages) =>
     readsIf(
-      hasOnly(words, 1, journalForms) && (!pages || namesOf(words, 1, journalForms).has('no-pager')),
+      hasOnly(words, 1, journalForms) &&
+        (!pages || ['no-pager', 'f'].some(name => namesOf(words, 1, journalForms).has(name))),
       'unknown',
     ),
   systemctl: (words, pages) => {
     const operands = operandsOf(words, 1, systemctlForms);
     const known = hasOnly(words, 1, systemctlForms) && operands.every(isOperand);
     if (!known || !systemctlReads.test(operands[0]?.text ?? 'list-units')) return 'writes';
-    return readsIf(!pages || namesOf(words, 1, systemctlForms).has('no-pager'), 'unknown');
+    const unpaged = namesOf(words, 1, systemctlForms).has('no-pager') || operands[0]?.text?.startsWith('is-');
+    return readsIf(!pages || unpaged === true, 'unknown');
   },
   ip: words => {
     const object = words.findIndex(({ text }, at) => at > 0 && !text?.startsWith('-'));

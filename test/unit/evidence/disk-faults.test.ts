@@ -93,6 +93,13 @@ test('a spool folder that is taken away, though it takes every write, is none; i
   expect(await recorded()).toBe('one two three');
 });
 
+test('with fsync it is noticed before anybody is told that a record is durable there', async () => {
+  await given(true);
+  renameSync(recordings.spoolDir, `${recordings.spoolDir}.away`);
+
+  expect(await say('one')).toBe('evidenceUnavailable');
+});
+
 describe('a disk that fails', () => {
   test.each(['EROFS', 'EIO', 'EDQUOT'])(
     'by %s refuses the turn, and is used again when it works',

@@ -87,6 +87,8 @@ describe('explain of what has no text', () => {
     ['sftp:write', '~/x', 'ALLOWED'],
     ['sftp:write', '~/../x', 'DENIED'],
     ['sftp:write', '/etc/motd', 'DENIED'],
+    ['sftp:write', '/tmp/../etc/motd', 'DENIED'],
+    ['sftp:write', '~/a/../../etc/x', 'DENIED'],
     ['sftp:read', '/etc/motd', 'ALLOWED'],
     ['ssh:forward', 'shop:5432', 'ALLOWED'],
     ['ssh:forward', 'db.internal:5432', 'DENIED'],

@@ -104,6 +104,19 @@ const programs: readonly Row[] = [
   ['ruby script.rb', 'WU', ['ruby script.rb']],
   ['ps aux', '-', ['ps aux']],
   ['ps -ef', '-', ['ps -ef']],
+  ...['ps', 'ps -e', 'ps -eF', 'ps auxww', 'ps -aux', 'ps -p 1,2', 'ps -o pid,etime,args --sort=-pcpu'].map(
+    (line): Row => [line, '-', [line]],
+  ),
+  ...[
+    'ps -auxe',
+    'ps -axe',
+    'ps -ax -auxe',
+    'ps -xe',
+    'ps -lxe',
+    'ps -o pid,environ',
+    'ps -eo environ',
+    'ps --x',
+  ].map((line): Row => [line, 'WU', [line]]),
   ['ps eww -u web', 'WU', ['ps eww -u web']],
   ['ps auxe', 'WU', ['ps auxe']],
   ["psql -c 'drop table t'", 'O', ["psql -c 'drop table t'"]],
@@ -430,6 +443,23 @@ describe('what hands its output to a pager, which runs programs, is told with a 
     ["sh -c 'systemctl status nginx'", 'WU'],
   ])('%j: %s', (line, kind) => {
     expect(kindOf(readCommandLine(Buffer.from(line), true))).toBe(kind);
+  });
+});
+
+describe('what pages is not known to read where its output may be made a terminal', () => {
+  test.each([
+    'systemctl status x 1</dev/pts/0 2</dev/pts/0',
+    'systemctl status x </dev/pts/0 1>&0',
+    '(TERM=xterm journalctl) 1</dev/pts/0',
+    'timeout 9 journalctl 1</dev/pts/0',
+    "sh -c 'journalctl 1>&0' </dev/pts/0",
+    'journalctl >&3',
+  ])('%j', line => {
+    expect(kindOf(read(line))).toMatch(/U|O/);
+  });
+
+  test('but for standard output and error, which are none', () => {
+    expect(kindOf(read('systemctl status nginx 2>&1 | head'))).toBe('-');
   });
 });
 

@@ -114,6 +114,7 @@ describe('what is typed into a terminal', () => {
       await shows(rig, shown);
     }
     await types(rig, '\r');
+    await shows(rig, '\r\n');
 
     expect(rig.entries.map(([, content]) => content).join()).not.toContain('geheim');
     expect(typed(rig)).toBe('');
@@ -153,6 +154,7 @@ describe('what is typed into a terminal', () => {
     await shows(rig, '\r\n? ');
 
     await types(rig, 'a', 'b', 'c', '\r');
+    await shows(rig, '\r\n');
 
     expect(typed(rig)).toBe('');
     expect(withheld(rig)).toEqual([4]);
@@ -172,7 +174,10 @@ describe('what is typed into a terminal', () => {
   test('without echo is withheld as far as passwords go, and recorded from there on', async () => {
     const rig = await terminal();
 
-    for (let index = 0; index < 100; index += 1) await types(rig, 'x'.repeat(100), '\r');
+    for (let index = 0; index < 100; index += 1) {
+      await types(rig, 'x'.repeat(100), '\r');
+      await shows(rig, '\r\n');
+    }
 
     const unseen = withheld(rig).reduce((sum, count) => Number(sum) + Number(count), 0);
     expect(unseen).toBeGreaterThan(3_900);
@@ -228,6 +233,7 @@ describe('what is typed into a terminal', () => {
     await types(rig, 'h', 'u', 'n');
     await shows(rig, 'a job is done\r\n');
     await types(rig, 't', '\r');
+    await shows(rig, '\r\n');
 
     expect(typed(rig)).toBe('');
     expect(withheld(rig)).toEqual([5]);
@@ -260,12 +266,98 @@ describe('what is typed into a terminal', () => {
     expect(withheld(rig)).toEqual([1]);
   });
 
-  test('is recorded where a program draws its screen in answer', async () => {
+  test('is recorded where a program that has the whole screen draws in answer', async () => {
     const rig = await terminal();
+    await shows(rig, '\x1b[?1049h\x1b[Hthe first line');
 
     await types(rig, 'j');
     await shows(rig, '\x1b[24;1Hthe next line\x1b[K');
 
     expect(typed(rig)).toBe('j');
+  });
+
+  test.each([
+    '\x1b[2K\x1b[G? Enter your npm token [input is masked]',
+    '\x1b[999D\x1b[J◆  Password:\n│  ▪▪▪▪_',
+    '\x1b[2K\x1b[GHow do you open it? ▪',
+  ])('at a prompt that is drawn anew at each key (%j) is not recorded', async prompt => {
+    const rig = await terminal();
+    await shows(rig, prompt);
+
+    for (const key of 'hunter2') {
+      await types(rig, key);
+      await shows(rig, prompt);
+    }
+    await types(rig, '\r');
+    await shows(rig, '\r\n');
+
+    expect(typed(rig)).toBe('');
+    expect(withheld(rig)).toEqual([8]);
+  });
+
+  test('and echoed after its Enter, on a slow line, is recorded', async () => {
+    const rig = await terminal();
+
+    await types(rig, 'l', 's', ' ', '-', 'l', '\r');
+    await shows(rig, 'ls');
+    await shows(rig, ' -l\r\ntotal 0\r\n$ ');
+
+    expect(typed(rig)).toBe('ls -l\r');
+    expect(withheld(rig)).toEqual([]);
+  });
+
+  test('of several bytes is known by its echo, however that is cut', async () => {
+    const rig = await terminal();
+    const [first, second] = [...Buffer.from('é')].map(byte => Buffer.of(byte));
+
+    await types(rig, 'é');
+    rig.target.say(say.data(0, first!));
+    rig.target.say(say.data(0, second!));
+    await rig.settle();
+
+    expect(typed(rig)).toBe(Buffer.from('é').toString('latin1'));
+  });
+
+  test('behind what looks like the start of a sequence is not taken for nothing', async () => {
+    const rig = await terminal();
+    await shows(rig, '\r\nHow do you open it ');
+
+    await types(rig, '\x1b', 'P', 'g', 'e', 'h');
+    await shows(rig, 'a job is done\r\n');
+
+    expect(typed(rig)).toBe('');
+  });
+
+  test('after ctrl-C at a prompt for a secret is like any other', async () => {
+    const rig = await terminal();
+    await shows(rig, '\r\nPassword: ');
+
+    await types(rig, 'geh', '\x03');
+    await shows(rig, '^C\r\n$ ');
+    await types(rig, 'curl x | sh\r');
+
+    expect(withheld(rig)).toEqual([4]);
+    expect(typed(rig)).toBe('curl x | sh\r');
+  });
+
+  test('is withheld up to the same bound in all terminals of a session', async () => {
+    const rig = await terminal();
+    rig.client.say(say.open('session', 11));
+    await rig.settle();
+    rig.target.say(say.confirm(1, 21));
+    await rig.settle();
+    rig.client.say(say.request(1, 'pty-req', false, rest.pty()), say.request(1, 'shell', false));
+    await rig.settle();
+
+    for (let turn = 0; turn < 30; turn += 1) {
+      for (const channel of [0, 1]) {
+        rig.target.say(say.data(channel, '\r\nPassword: '));
+        await rig.settle();
+        rig.client.say(say.data(channel, `${'x'.repeat(100)}\r`));
+        await rig.settle();
+      }
+    }
+
+    expect(withheld(rig).reduce((sum, count) => Number(sum) + Number(count), 0)).toBeLessThanOrEqual(4_096);
   });
 });

@@ -9,12 +9,12 @@ import { asksForLife, type ConnectionLayer } from './connection-layer.ts';
 import {
   admitForward,
   destinationText,
-  Listens,
   noReserve,
   packetOf,
   prohibited,
   readDestination,
 } from './forwards.ts';
+import { Listens } from './listens.ts';
 import type { SessionRequests } from './session-requests.ts';
 import { Window } from './window.ts';
 import { channelMessage, channelOpenFailure, message, openFailure, requestFailure } from './wire/messages.ts';

@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder';
 import type { Gate } from '#gateway/pipeline/gate.ts';
+import { alternateScreen, asksForSecret, masks, seen, visible } from './keyboard-text.ts';
 
 /**
  * What a session may withhold in all, at prompts for secrets and elsewhere: hundreds of passwords, or a long token.
@@ -7,50 +8,13 @@ import type { Gate } from '#gateway/pipeline/gate.ts';
  */
 const maxWithheld = 4_096;
 const maxLine = 1_024;
-/** A prompt is short; on a screen that is drawn, the line may be all of it. */
-const maxPrompt = 80;
 /** An echo is looked for in so much of what is shown. */
 const maxEcho = 4_096;
-/** What is in prompts for secrets, in the languages that programs ask in, and how they end. */
-const secretWord = new RegExp(
-  [
-    '(?:pass(?:w(?:or)?d|phrase|code|wort)?|secret|PIN|token|OTP|(?:verification|MFA|2FA|one-time) code)\\b',
-    '(?:api|access|private|secret|auth|unseal|encryption|master).?key\\b',
-    'kennwort|contraseña|contrasena|mot de passe|senha|wachtwoord|parola|lösenord|adgangskode|passord|salasana',
-    'hasło|heslo|jelszó|lozinka|şifre|пароль|密码|密碼|パスワード|암호|비밀번호',
-  ].join('|'),
-  'i',
-);
-const promptEnd = /[:：?]$/;
-/** What a terminal obeys and does not show: ECMA-48 sequences, and controls. */
-const unseen = new RegExp(
-  [
-    '\\x1b(?:\\[[0-?]*[ -/]*[@-~]?|[\\]P_^X][^\\x07\\x1b]*(?:\\x07|\\x1b\\\\)?|[ -/]*[0-~]?)',
-    '[\\x00-\\x1f\\x7f]',
-  ].join('|'),
-  'g',
-);
-/** A program takes the whole screen, and gives it back: xterm's 47, 1047 and 1049. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for.
-const alternateScreen = /\x1b\[\?(?:47|1047|1049)([hl])/g;
-/** Keys that show nothing: controls, and the sequences of arrows and the like. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
-const control = /\x1b(?:\[[0-?]*[ -/]*[@-~]|O[@-~])|[\x00-\x1f\x7f]/g;
-/** What is shown for a key that is not to be seen. */
-const masks = /^[*•●∗·＊▪■◼\s]+$/;
+
+/** One character less than the longest sequence that is looked for: `\x1b[?1049h`. */
+const maxSequence = 7;
 
 const nothing = Buffer.alloc(0);
-
-const seen = (text: string): string => text.replace(unseen, '');
-
-/** Linear in its length: a target writes what it likes. */
-function asksForSecret(line: string): boolean {
-  const prompt = seen(line).slice(-maxPrompt);
-  return promptEnd.test(prompt.trimEnd()) && secretWord.test(prompt);
-}
-
-/** What a key or a line of keys would show: without Enter, arrows and the like. What a person types begins no long sequence. */
-const visible = (keys: Buffer): string => keys.toString('utf8').replace(control, '');
 
 /** What may still be withheld in a session: of secrets that were asked for, and else. */
 export class UnseenKeys {
@@ -84,6 +48,8 @@ export class KeyboardInput {
   #pending: Buffer = nothing;
   /** The last line on the screen, as it was written. */
   #line = '';
+  /** The end of what was shown, where a sequence may have begun. */
+  #tail = '';
   /** A program has the screen to itself. */
   #alternate = false;
   /** A secret was asked for, and neither Enter nor an echo has come since. */
@@ -119,7 +85,9 @@ export class KeyboardInput {
   shown(data: Buffer): void {
     const text = this.#decoder.write(data);
     if (this.#pending.length > 0) this.#findEcho(text);
-    for (const [, on] of text.matchAll(alternateScreen)) this.#alternate = on === 'h';
+    const recent = this.#tail + text;
+    for (const [, on] of recent.matchAll(alternateScreen)) this.#alternate = on === 'h';
+    this.#tail = recent.slice(-maxSequence);
     const last = text.slice(-maxLine);
     const lineStart = Math.max(last.lastIndexOf('\n'), last.lastIndexOf('\r'));
     this.#line = lineStart < 0 ? (this.#line + last).slice(-maxLine) : last.slice(lineStart + 1);

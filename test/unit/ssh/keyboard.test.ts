@@ -268,7 +268,8 @@ describe('what is typed into a terminal', () => {
 
   test('is recorded where a program that has the whole screen draws in answer', async () => {
     const rig = await terminal();
-    await shows(rig, '\x1b[?1049h\x1b[Hthe first line');
+    await shows(rig, '\x1b[?10');
+    await shows(rig, '49h\x1b[Hthe first line');
 
     await types(rig, 'j');
     await shows(rig, '\x1b[24;1Hthe next line\x1b[K');

@@ -30,12 +30,14 @@ export class GatewayFailed extends Error {
  *
  * - V8's second compiler takes over half a gigabyte and a second of the event loop for one function of the grammars,
  *   and the first one's code is no slower to parse with.
- * - Buffers lie outside V8's heap. By default 64 MB of them start a collection of all of it, however large it is, which
- *   was four tenths of the gateway's CPU in an upload; within the heap's own limit they start few (100 MB more at most).
+ * - Buffers lie outside V8's heap. By default 64 MB of them start a collection of all of it, which was four tenths of the
+ *   CPU of an upload. Counted within the heap's own limit they start fewer; that limit grows by a quarter at a time, or
+ *   a large value would take several times as much memory (docs/performance.md).
  */
 export const gatewayFlags: readonly string[] = [
   '--liftoff-only',
   '--external-memory-accounted-in-global-limit',
+  '--heap-growing-percent=25',
 ];
 
 export class GatewayProcess {

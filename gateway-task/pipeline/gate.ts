@@ -102,6 +102,17 @@ export class Gate {
   }
 
   /**
+   * Refuses what policy lets pass, for a reason of the gateway's own. Recorded and counted like any refusal.
+   *
+   * @param details as in {@link admit}
+   */
+  refuse({ command, record }: Admission, reason: SallyportError, details?: object): SallyportError {
+    this.#metrics.denied += 1;
+    this.#refused(command, record, reason, details);
+    return reason;
+  }
+
+  /**
    * Forwards bytes that end with an admitted command, whose text they hold, once its record is durable at the
    * level that policy asks for.
    *

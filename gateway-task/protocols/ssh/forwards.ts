@@ -63,38 +63,33 @@ export function admitForward(
   target: ReturnType<InnerConnections['targetAt']>,
 ) {
   const destination = destinationText(to);
-  const refusal = unclear(to, destination) ?? unserved(target, destination);
-  if (refusal !== undefined) {
-    layer.gate.recordError(refusal);
-    return refusal;
-  }
-  return layer.gate.admit(forwardCommand(destination), { kind: 'forward', destination, origin });
+  const details = { kind: 'forward', destination, origin };
+  const verdict = layer.gate.admit(forwardCommand(destination), details);
+  const refusal = unclear(to) ?? unserved(target);
+  return verdict instanceof SallyportError || refusal === undefined
+    ? verdict
+    : layer.gate.refuse(verdict, refusal, details);
 }
 
 /**
  * What would not be opened as it was decided: behind a link, `..` of a path is another folder than it looks; a relative
  * path is a host and a port in policies' eyes; a port beyond 65,535 is another port to some.
  */
-export function unclear(to: Destination, destination: string): SallyportError | undefined {
+export function unclear(to: Destination): SallyportError | undefined {
   const clear =
     to.kind === 'tcp'
       ? to.port <= 65_535 && !/[\p{Cc}\p{Cf}\p{Z}/]/u.test(to.host)
       : to.path.startsWith('/') && !to.path.split('/').includes('..') && !to.path.includes('\0');
   if (clear) return undefined;
   return new SallyportError('denied', 'the destination is not clear', {
-    detail: destination,
     hint: 'Write a host and a port up to 65535, or the path of a socket from / on and without ".."',
   });
 }
 
 /** The target would look for it by that name in its own network, past the gateway. */
-function unserved(
-  target: ReturnType<InnerConnections['targetAt']>,
-  destination: string,
-): SallyportError | undefined {
+function unserved(target: ReturnType<InnerConnections['targetAt']>): SallyportError | undefined {
   if (target === undefined || target.served) return undefined;
   return new SallyportError('denied', `this gateway does not serve ${target.name}`, {
-    detail: destination,
     hint: 'Connect to it where its protocol is served.',
   });
 }

@@ -71,18 +71,16 @@ export class Listens {
 
   #admit(at: Destination, address: string) {
     const { gate, listens } = this.#layer;
+    const details = { kind: 'listen', address };
+    const verdict = gate.admit(listenCommand(address), details);
+    if (verdict instanceof SallyportError) return verdict;
     const full = listens.size + this.#unnumbered.size >= maxListens;
-    const refusal =
-      unclear(at, address) ??
-      (full
-        ? new SallyportError('tooMany', 'the session listens at too many places', { detail: address })
-        : undefined) ??
-      (listens.has(address)
-        ? new SallyportError('denied', 'the session listens there already', { detail: address })
-        : undefined);
-    if (refusal === undefined) return gate.admit(listenCommand(address), { kind: 'listen', address });
-    gate.recordError(refusal);
-    return refusal;
+    const refusal = full
+      ? new SallyportError('tooMany', 'the session listens at too many places')
+      : listens.has(address)
+        ? new SallyportError('denied', 'the session listens there already')
+        : unclear(at);
+    return refusal === undefined ? verdict : gate.refuse(verdict, refusal, details);
   }
 
   /** The target listens, at a port of its choice where any was asked for, or does not. */

@@ -166,26 +166,18 @@ export class SessionRequests {
       return undefined;
     }
     const { command } = channel.redefined ? redefined(program) : program;
-    const verdict = this.#layer.gate.admit(command, { ...program.details, ...ofChannel(channel) });
-    const refusal = verdict instanceof SallyportError ? verdict : this.#onTerminal(channel, program);
-    if (refusal !== undefined) {
-      this.#layer.refuseProgram(channel, wantReply, refusal, refusedStatus);
+    const { gate } = this.#layer;
+    const details = { ...program.details, ...ofChannel(channel) };
+    let verdict = gate.admit(command, details);
+    if (!(verdict instanceof SallyportError) && channel.pty && transfersFiles(program)) {
+      verdict = gate.refuse(verdict, noTerminal(), details);
+    }
+    if (verdict instanceof SallyportError) {
+      this.#layer.refuseProgram(channel, wantReply, verdict, refusedStatus);
       return undefined;
     }
     channel.started = true;
-    return verdict as Admission;
-  }
-
-  /** A terminal changes the bytes of a file protocol, so that the files could not be told and decided. */
-  #onTerminal(channel: Channel, { line, details }: Program): SallyportError | undefined {
-    const transfers = line?.sftpServer || line?.scpLegacy || details['name'] === 'sftp';
-    if (!channel.pty || !transfers) return undefined;
-    const refusal = new SallyportError('denied', 'files are not transferred through a terminal', {
-      detail: String(details['command'] ?? details['name']),
-      hint: 'Ask for none: ssh -T.',
-    });
-    this.#layer.gate.recordError(refusal);
-    return refusal;
+    return verdict;
   }
 
   #subsystem(channel: Channel, wantReply: boolean, name: string, payload: Buffer): void {
@@ -268,6 +260,17 @@ export class SessionRequests {
       this.#layer.toClient(channelMessage(message.channelFailure, channel.clientId!)),
     );
   }
+}
+
+function transfersFiles({ line, details }: Program): boolean {
+  return Boolean(line?.sftpServer || line?.scpLegacy || details['name'] === 'sftp');
+}
+
+/** A terminal changes the bytes of a file protocol, so that the files could not be told and decided. */
+function noTerminal(): SallyportError {
+  return new SallyportError('denied', 'files are not transferred through a terminal', {
+    hint: 'Ask for none: ssh -T.',
+  });
 }
 
 /** What the record of a program says of its channel. */

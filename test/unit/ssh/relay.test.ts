@@ -296,7 +296,10 @@ describe('a program', () => {
 
     expect(rig.target.heard()).toEqual(['close 20']);
     expect(rig.client.heard().join()).toContain('files are not transferred through a terminal');
-    expect(recorded(rig, 'error')[0]).toMatchObject({ code: 'denied', detail: line });
+    // It counts as a refusal, by its decision.
+    expect(recorded(rig, 'error')).toEqual([
+      expect.objectContaining({ code: 'denied', decision: expect.any(Number), kind: request, channel: 2 }),
+    ]);
     expect(recorded(rig, 'command')).toEqual([]);
   });
 

@@ -11,7 +11,7 @@ export function line(text: string): string {
   return text.replace(unsafe, visible);
 }
 
-/** JSON that a terminal may be shown: what it would obey is written as `\\u…`, which is the same value. */
+/** JSON that a terminal may be shown: what it would obey is written as `\u…`, which is the same value. */
 export function safeJson(value: unknown, indent = 0): string {
   const escaped = (character: string): string =>
     Array.from({ length: character.length }, (_, at) => unit(character.charCodeAt(at))).join('');

@@ -29,7 +29,8 @@ function walk(node: unknown, used: Set<string>): boolean {
   return Object.values(node).every(value => walk(value, used));
 }
 
-function attributeOfContext(node: object): string | undefined {
+/** Of `context.name` and `context has name`, the name. */
+export function attributeOfContext(node: object): string | undefined {
   const access: unknown = '.' in node ? node['.'] : 'has' in node ? node.has : undefined;
   if (typeof access !== 'object' || access === null) return undefined;
   if (!('left' in access && isContext(access.left) && 'attr' in access)) return undefined;
@@ -38,6 +39,6 @@ function attributeOfContext(node: object): string | undefined {
   return typeof attribute === 'string' ? attribute : undefined;
 }
 
-function isContext(node: unknown): boolean {
+export function isContext(node: unknown): boolean {
   return typeof node === 'object' && node !== null && 'Var' in node && node.Var === 'context';
 }

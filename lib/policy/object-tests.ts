@@ -1,4 +1,5 @@
 import type { PolicyJson } from '#lib/policy/cedar.ts';
+import { attributeOfContext, isContext } from '#lib/policy/context-use.ts';
 
 /** A question that a policy asks of `context.object`, and nothing else. */
 export type ObjectTest = (object: string) => boolean;
@@ -22,11 +23,9 @@ function walk(node: unknown, tests: Map<string, ObjectTest>): boolean {
     tests.set(JSON.stringify(node), test);
     return true;
   }
-  const access = node['.'] ?? node['has'];
-  if (isRecord(access) && isContext(access['left'])) {
-    // That it is there says nothing of what it is: it always is.
-    return access['attr'] !== 'object' || 'has' in node;
-  }
+  const attribute = attributeOfContext(node);
+  // That it is there says nothing of what it is: it always is.
+  if (attribute !== undefined) return attribute !== 'object' || 'has' in node;
   return !isContext(node) && Object.values(node).every(value => walk(value, tests));
 }
 
@@ -80,12 +79,8 @@ function likeTest(pattern: unknown): ObjectTest | undefined {
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-const isContext = (node: unknown): boolean => isRecord(node) && node['Var'] === 'context';
-
-function isObject(node: unknown): boolean {
-  const access = isRecord(node) ? node['.'] : undefined;
-  return isRecord(access) && access['attr'] === 'object' && isContext(access['left']);
-}
+const isObject = (node: unknown): boolean =>
+  isRecord(node) && '.' in node && attributeOfContext(node) === 'object';
 
 function textOf(node: unknown): string | undefined {
   const value = isRecord(node) ? node['Value'] : undefined;

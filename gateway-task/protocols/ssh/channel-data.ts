@@ -30,8 +30,9 @@ export class ChannelData {
     const channel = this.#layer.channels.ofClient(payload.readUInt32BE(1));
     // It says nothing, and costs the client no window.
     if (data.length === 0 && !channel.closed.byClient) return;
-    this.#layer.gate.lastActivity = Date.now();
     if (channel.inner) {
+      // What passes the gate is activity by that; this goes to a session of its own.
+      this.#layer.gate.lastActivity = Date.now();
       if (channel.closed.byClient || !channel.inner.receive(data)) throw outOfTurn('the client');
       return;
     }
@@ -60,7 +61,6 @@ export class ChannelData {
     const data = dataOf(payload, extended ? extendedOffset : dataOffset);
     const channel = this.#layer.channels.ofTarget(payload.readUInt32BE(1));
     if (data.length === 0 && !channel.closed.byTarget) return;
-    this.#layer.gate.lastActivity = Date.now();
     const window = channel.toClient!;
     if (channel.closed.byTarget || !window.take(data.length)) throw outOfTurn('the target');
     if (channel.over || channel.refused || channel.closed.byClient || channel.closed.toClient) {

@@ -63,7 +63,7 @@ export class SessionRequests {
       case 'subsystem': {
         const subsystem = rest.name();
         rest.end();
-        this.#subsystem(channel, wantReply, subsystem, payload);
+        this.#start(channel, wantReply, subsystemProgram(subsystem), refusedExec, payload);
         return;
       }
       case 'signal': {
@@ -140,7 +140,7 @@ export class SessionRequests {
     this.#pass(channel, wantReply, payload);
   }
 
-  /** The program of the channel: a shell, a command line. */
+  /** The program of the channel: a shell, a command line, a subsystem. */
   #start(
     channel: Channel,
     wantReply: boolean,
@@ -180,22 +180,14 @@ export class SessionRequests {
     return verdict;
   }
 
-  #subsystem(channel: Channel, wantReply: boolean, name: string, payload: Buffer): void {
-    const program = subsystemProgram(name);
-    const admission = this.#admit(channel, wantReply, program, refusedExec);
-    if (admission === undefined) return;
-    if (name === 'sftp') this.#readFiles(channel, 'sftp', port => new SftpStream(port));
-    else this.#interpret(channel, program);
-    this.#perform(channel, wantReply, payload, admission, program);
-  }
-
-  #interpret(channel: Channel, { line }: Program): void {
+  #interpret(channel: Channel, program: Program): void {
+    const { line } = program;
     if (channel.pty) {
       this.#interpreters.keyboards.set(
         channel,
         new KeyboardInput(this.#layer.gate, channel.stream, this.#unseen, channel.echo),
       );
-    } else if (line?.sftpServer) {
+    } else if (isSftp(program)) {
       this.#readFiles(channel, 'sftp', port => new SftpStream(port));
     } else if (line?.scpLegacy) {
       const command = line.scpLegacy;
@@ -262,9 +254,12 @@ export class SessionRequests {
   }
 }
 
-function transfersFiles({ line, details }: Program): boolean {
-  return Boolean(line?.sftpServer || line?.scpLegacy || details['name'] === 'sftp');
-}
+/** As a subsystem, or its server as a command. */
+const isSftp = ({ line, details }: Program): boolean =>
+  line?.sftpServer !== undefined || details['name'] === 'sftp';
+
+const transfersFiles = (program: Program): boolean =>
+  isSftp(program) || program.line?.scpLegacy !== undefined;
 
 /** A terminal changes the bytes of a file protocol, so that the files could not be told and decided. */
 function noTerminal(): SallyportError {

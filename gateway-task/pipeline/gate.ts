@@ -68,48 +68,17 @@ export class Gate {
    * Decides a command. What policy demands and nothing here can do is a refusal, which is recorded.
    *
    * @param details what a refusal's record says besides, where no other record has it: what was asked for
+   * @param own why the gateway refuses it though policy may let it pass
    */
-  admit(command: Command, details?: object): Verdict {
+  admit(command: Command, details?: object, own?: SallyportError): Verdict {
     const now = this.#now();
     this.lastActivity = now;
-    if (this.#policy.expired(now)) {
-      this.#metrics.denied += 1;
-      this.#metrics.refusals.inc({ reason: 'policyExpired' });
-      return new SallyportError(
-        'policyExpired',
-        'the policy is older than it may be, so nothing is permitted',
-        {
-          hint: 'The gateway cannot reach its control plane. Try again in a minute.',
-        },
-      );
-    }
-    this.#decider.use(this.#policy.engine);
-    const begun = performance.now();
-    const decision = this.#decider.decide(command.facts, now);
-    let record = this.#decisionRecords.get(decision);
-    if (record === undefined) {
-      this.#metrics.decisionSeconds.observe((performance.now() - begun) / 1_000);
-      record = this.#recordDecision(command, decision);
-    }
-    const refusal = refusalOf(decision, command);
-    if (refusal) {
-      this.#metrics.denied += 1;
-      this.#refused(command, record, refusal, details);
-      return refusal;
-    }
-    this.#metrics.allowed += 1;
-    return { command, decision, record } as unknown as Admission;
+    return this.#decide(command, now, details, own);
   }
 
-  /**
-   * Refuses what policy lets pass, for a reason of the gateway's own. Recorded and counted like any refusal.
-   *
-   * @param details as in {@link admit}
-   */
-  refuse({ command, record }: Admission, reason: SallyportError, details?: object): SallyportError {
-    this.#metrics.denied += 1;
-    this.#refused(command, record, reason, details);
-    return reason;
+  /** Refuses what no policy can let pass, with policy's decision on record. It is no activity of the session's. */
+  refuse(command: Command, reason: SallyportError): void {
+    this.#decide(command, this.#now(), undefined, reason);
   }
 
   /**
@@ -267,6 +236,29 @@ export class Gate {
     for (const then of this.#afterDrain.splice(0)) then();
   };
 
+  #decide(command: Command, now: number, details?: object, own?: SallyportError): Verdict {
+    if (this.#policy.expired(now)) {
+      const refusal = tooOld();
+      this.#refused(command, null, refusal, details);
+      return refusal;
+    }
+    this.#decider.use(this.#policy.engine);
+    const begun = performance.now();
+    const decision = this.#decider.decide(command.facts, now);
+    let record = this.#decisionRecords.get(decision);
+    if (record === undefined) {
+      this.#metrics.decisionSeconds.observe((performance.now() - begun) / 1_000);
+      record = this.#recordDecision(command, decision);
+    }
+    const refusal = refusalOf(decision, command) ?? own;
+    if (refusal) {
+      this.#refused(command, record, refusal, details);
+      return refusal;
+    }
+    this.#metrics.allowed += 1;
+    return { command, decision, record } as unknown as Admission;
+  }
+
   #recordDecision(command: Command, decision: Decision): number {
     const { verb, operations, functions, risk } = command.facts;
     const record = this.#recorder.decision(
@@ -278,7 +270,14 @@ export class Gate {
     return record;
   }
 
-  #refused(command: Command, record: number, refusal: SallyportError, details: object | undefined): void {
+  /** @param record the decision's; null: no policy was asked */
+  #refused(
+    command: Command,
+    record: number | null,
+    refusal: SallyportError,
+    details: object | undefined,
+  ): void {
+    this.#metrics.denied += 1;
     this.#metrics.refusals.inc({ reason: refusal.code });
     this.#recorder.error(
       JSON.stringify({
@@ -291,6 +290,12 @@ export class Gate {
       }),
     );
   }
+}
+
+function tooOld(): SallyportError {
+  return new SallyportError('policyExpired', 'the policy is older than it may be, so nothing is permitted', {
+    hint: 'The gateway cannot reach its control plane. Try again in a minute.',
+  });
 }
 
 /** What stands against a command, in words for the person who sent it. */

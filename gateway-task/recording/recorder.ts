@@ -23,8 +23,8 @@ export interface SessionRecorder {
   /** JSON of a decision, with verb, operations, functions and risk. Gives the record's sequence number. */
   decision(json: string): number;
   /**
-   * JSON of an error that the client was told of: `{"code", "message"}`. With a `decision` (a sequence number)
-   * it is the refusal of a command, and counts as one.
+   * JSON of an error that the client was told of: `{"code", "message"}`. With a `decision` (a sequence
+   * number, or null where no policy was asked) it is the refusal of a command, and counts as one.
    */
   error(json: string): void;
   /** JSON of a notice to the client, of a terminal's size, of facts about a file. */

@@ -120,7 +120,7 @@ export class ClientMessages {
         this.#forward(type, sender, window, packet, reader, payload, senderAt);
         return;
       default: {
-        this.#layer.recordUnknown(`channel ${type}`);
+        this.#layer.refuseUnknown(`channel ${type}`);
         this.#layer.toClient(
           channelOpenFailure(
             sender,
@@ -323,7 +323,7 @@ export class ClientMessages {
         this.#closedToSessions = true;
         return;
       default:
-        if (!asksForLife(name)) this.#layer.recordUnknown(`request ${name}`);
+        if (!asksForLife(name)) this.#layer.refuseUnknown(`request ${name}`);
         if (wantReply) this.#layer.clientReplies.answer(() => this.#layer.toClient(requestFailure()));
     }
   }

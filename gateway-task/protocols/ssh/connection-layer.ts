@@ -1,5 +1,5 @@
 import type { Gate } from '#gateway/pipeline/gate.ts';
-import type { SallyportError } from '#lib/errors.ts';
+import { SallyportError } from '#lib/errors.ts';
 import { unknownCommand } from '#lib/ssh/commands.ts';
 import type { Channel } from './channel.ts';
 import { ChannelTable } from './channel-table.ts';
@@ -98,11 +98,12 @@ export class ConnectionLayer {
     });
   }
 
-  /** What a client asks for that is not known is refused whatever policy says, is recorded, and is no activity. */
-  recordUnknown(what: string): void {
-    const { lastActivity } = this.gate;
-    this.gate.admit(unknownCommand(what));
-    this.gate.lastActivity = lastActivity;
+  /** What a client asks for that is not known is refused whatever policy says. */
+  refuseUnknown(what: string): void {
+    this.gate.refuse(
+      unknownCommand(what),
+      new SallyportError('unsupported', `the gateway does not know ${what}`),
+    );
   }
 
   /** Ends a channel from the gateway's side; it goes when both ends have closed it. */

@@ -64,11 +64,7 @@ export function admitForward(
 ) {
   const destination = destinationText(to);
   const details = { kind: 'forward', destination, origin };
-  const verdict = layer.gate.admit(forwardCommand(destination), details);
-  const refusal = unclear(to) ?? unserved(target);
-  return verdict instanceof SallyportError || refusal === undefined
-    ? verdict
-    : layer.gate.refuse(verdict, refusal, details);
+  return layer.gate.admit(forwardCommand(destination), details, unclear(to) ?? unserved(target));
 }
 
 /**

@@ -71,16 +71,13 @@ export class Listens {
 
   #admit(at: Destination, address: string) {
     const { gate, listens } = this.#layer;
-    const details = { kind: 'listen', address };
-    const verdict = gate.admit(listenCommand(address), details);
-    if (verdict instanceof SallyportError) return verdict;
     const full = listens.size + this.#unnumbered.size >= maxListens;
-    const refusal = full
+    const own = full
       ? new SallyportError('tooMany', 'the session listens at too many places')
       : listens.has(address)
         ? new SallyportError('denied', 'the session listens there already')
         : unclear(at);
-    return refusal === undefined ? verdict : gate.refuse(verdict, refusal, details);
+    return gate.admit(listenCommand(address), { kind: 'listen', address }, own);
   }
 
   /** The target listens, at a port of its choice where any was asked for, or does not. */

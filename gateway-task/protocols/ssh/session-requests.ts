@@ -166,12 +166,9 @@ export class SessionRequests {
       return undefined;
     }
     const { command } = channel.redefined ? redefined(program) : program;
-    const { gate } = this.#layer;
     const details = { ...program.details, ...ofChannel(channel) };
-    let verdict = gate.admit(command, details);
-    if (!(verdict instanceof SallyportError) && channel.pty && transfersFiles(program)) {
-      verdict = gate.refuse(verdict, noTerminal(), details);
-    }
+    const own = channel.pty && transfersFiles(program) ? noTerminal() : undefined;
+    const verdict = this.#layer.gate.admit(command, details, own);
     if (verdict instanceof SallyportError) {
       this.#layer.refuseProgram(channel, wantReply, verdict, refusedStatus);
       return undefined;
@@ -237,7 +234,7 @@ export class SessionRequests {
   }
 
   #unknown(channel: Channel, wantReply: boolean, name: string): void {
-    if (!asksForLife(name)) this.#layer.recordUnknown(`request ${name}`);
+    if (!asksForLife(name)) this.#layer.refuseUnknown(`request ${name}`);
     this.#deny(channel, wantReply);
   }
 

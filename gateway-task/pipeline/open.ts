@@ -127,7 +127,7 @@ function findTarget(policy: PolicySource, name: string, protocol: ProtocolName):
 
 function unknownTarget(name: string, protocol: ProtocolName): SallyportError {
   return new SallyportError('unknownTarget', `there is no target "${printable(name)}"`, {
-    hint: `Name a ${protocol} target that your administrator has set up.`,
+    hint: `Name a target for ${protocol} that your administrator has set up.`,
   });
 }
 

@@ -39,7 +39,10 @@ export function shellProgram(): Program {
   };
 }
 
-/** @param text the command line as the client sent it, in whatever encoding; `terminal`: it has one */
+/**
+ * @param text the command line as the client sent it, in whatever encoding
+ * @param terminal the client has asked for one
+ */
 export function execProgram(text: Buffer, terminal = false): Program {
   const line = readCommandLine(text, terminal);
   const utf8 = text.toString('utf8');

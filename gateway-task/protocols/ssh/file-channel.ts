@@ -1,5 +1,4 @@
-import type { SallyportError } from '#lib/errors.ts';
-import { SallyportError as Refusal } from '#lib/errors.ts';
+import { SallyportError } from '#lib/errors.ts';
 import type { Channel } from './channel.ts';
 import { type ConnectionLayer, pieces } from './connection-layer.ts';
 import type { FilePort } from './sftp/port.ts';
@@ -16,10 +15,16 @@ export class FileChannel implements FilePort {
   readonly #layer: ConnectionLayer;
   readonly #channel: Channel;
   readonly #kind: 'sftp' | 'scp';
+  /** The recording names canonical paths whatever policies look at. */
+  readonly pathsMatter = true;
   /** The message whose data is being read: what passes whole is sent on as it came. */
   current: Buffer = Buffer.alloc(0);
   /** Of the gateway's own, until the target takes them. */
   readonly #questions: Buffer[] = [];
+  /** Refusals that were said on standard error. */
+  #told = 0;
+  /** Parts of what passes next that the recording does not keep, in their order. */
+  #withheld: Buffer[] = [];
 
   constructor(layer: ConnectionLayer, channel: Channel, kind: 'sftp' | 'scp') {
     this.#layer = layer;
@@ -28,18 +33,10 @@ export class FileChannel implements FilePort {
     channel.onRoom = () => this.#sendQuestions();
   }
 
-  /** Refusals that were said on standard error. */
-  #told = 0;
-  /** Parts of what passes next that the recording does not keep, in their order. */
-  #withheld: Buffer[] = [];
-
-  /** The recording names canonical paths whatever policies look at. */
-  readonly pathsMatter = true;
-
   admit: FilePort['admit'] = command => {
     const verdict = this.#layer.gate.admit(command);
     // OpenSSH's sftp drops the text of a refusal, and prints what comes as standard error.
-    if (verdict instanceof Refusal && this.#kind === 'sftp' && this.#told < maxTold) {
+    if (verdict instanceof SallyportError && this.#kind === 'sftp' && this.#told < maxTold) {
       this.#told += 1;
       this.#layer.say(this.#channel, verdict);
     }
@@ -92,7 +89,7 @@ export class FileChannel implements FilePort {
 
   ask(bytes: Buffer): void {
     if (bytes.length > this.#channel.toTarget!.reserve) {
-      this.fail(new Refusal('tooMany', 'the target takes less at a time than the gateway must ask it'));
+      this.fail(new SallyportError('tooMany', 'the target takes less at a time than the gateway must ask it'));
       return;
     }
     this.#questions.push(bytes);
@@ -115,7 +112,7 @@ export class FileChannel implements FilePort {
 
   answer(bytes: Buffer): void {
     if (this.#layer.answer(this.#channel, bytes)) return;
-    this.fail(new Refusal('tooMany', 'more refusals wait than the client reads'));
+    this.fail(new SallyportError('tooMany', 'more refusals wait than the client reads'));
   }
 
   swallowed(bytes: number): void {

@@ -12,6 +12,7 @@ export type Disk = Pick<
   | 'closeSync'
   | 'unlinkSync'
   | 'renameSync'
+  | 'statSync'
 >;
 
 export const realDisk: Disk = fs;

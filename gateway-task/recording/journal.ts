@@ -3,25 +3,21 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SallyportError } from '#lib/errors.ts';
 import type { OpenRecord, SessionHead } from '#lib/evidence/session.ts';
-import { Backlog } from './backlog.ts';
 import { tagBytes } from './block.ts';
-import { type Disk, isFull, realDisk } from './disk.ts';
+import { type Disk, realDisk } from './disk.ts';
 import { GatherPool } from './gather.ts';
 import { type Intake, JournaledSession } from './journaled-session.ts';
 import { OpenSessions } from './open-sessions.ts';
 import { Pressure } from './pressure.ts';
 import { ProcessLock, writerLockName } from './process-lock.ts';
 import type { SessionRecorder } from './recorder.ts';
-import { Reserve } from './reserve.ts';
-import { SpoolFile } from './spool-file.ts';
+import { SpoolWriter } from './spool-writer.ts';
 import { TurnBuffer } from './turn-buffer.ts';
 
 const turnBufferBytes = 1024 * 1024;
 /** So much of lazily held bytes goes out at once. */
 const lazyBytes = 256 * 1024;
 const lazyMs = 1_000;
-const probeMs = 250;
-const watchMs = 1_000;
 
 export interface JournalOptions {
   /** The spool folder, shared by every task that ships from here. */
@@ -48,12 +44,10 @@ type Then = (failure?: SallyportError) => void;
  */
 export class Journal {
   readonly #options: JournalOptions;
-  readonly #file: SpoolFile;
-  readonly #reserve: Reserve;
+  readonly #writer: SpoolWriter;
   readonly #lock: ProcessLock;
   readonly #turn: TurnBuffer;
   readonly #sessions = new OpenSessions();
-  readonly #backlog = new Backlog();
   readonly #pressure: Pressure;
   readonly #intake: Intake;
   readonly #gathering = new Set<JournaledSession>();
@@ -65,32 +59,36 @@ export class Journal {
   #syncing: Promise<void> | undefined;
   #scheduled = false;
   #lazyTimer: NodeJS.Timeout | undefined;
-  #probeTimer: NodeJS.Timeout | undefined;
-  readonly #watchTimer: NodeJS.Timeout;
-  #writable = true;
   /** Why this turn's callers must not go on. */
   #failure: SallyportError | undefined;
   #closed = false;
 
   private constructor(options: JournalOptions, dir: string, lock: ProcessLock) {
-    const disk = options.disk ?? realDisk;
     const tag = randomBytes(tagBytes);
     this.#options = options;
     this.#lock = lock;
     this.#now = options.now ?? monotonicNs;
-    this.#reserve = new Reserve(disk, dir);
-    this.#file = new SpoolFile({
-      disk,
+    this.#pressure = new Pressure(options.dir, options.maxBytes, () => this.#relieve());
+    this.#writer = new SpoolWriter({
+      disk: options.disk ?? realDisk,
       dir,
       fsync: options.fsync,
       tag,
-      preamble: () => this.#sessions.blocks(tag),
+      sessions: this.#sessions,
+      pressure: this.#pressure,
+      drain: () => this.#write(),
+      onFailure: cause => {
+        this.#failure = unavailable(cause);
+      },
+      onRecovery: () => {
+        // Callers of a turn that is not over yet are told of the failure that was in it.
+        if (!this.#scheduled) this.#failure = undefined;
+        this.#relieve();
+      },
     });
-    this.#pressure = new Pressure(options.dir, options.maxBytes, () => this.#relieve());
     const turn = new TurnBuffer(turnBufferBytes, tag, this.#now, () => this.#write());
     this.#turn = turn;
     this.#intake = this.#makeIntake(turn);
-    this.#watchTimer = setInterval(() => this.#watch(), watchMs).unref();
   }
 
   /** Makes the task's folder and its reserve. Throws `evidenceUnavailable`. */
@@ -108,9 +106,7 @@ export class Journal {
       lock = ProcessLock.take(join(unlocked, writerLockName));
       if (lock === undefined) throw new Error('another process holds the lock of a folder just made');
       await rename(unlocked, dir);
-      const journal = new Journal(options, dir, lock);
-      journal.#reserve.hold();
-      return journal;
+      return new Journal(options, dir, lock);
     } catch (cause) {
       lock?.release();
       throw unavailable(cause);
@@ -119,12 +115,12 @@ export class Journal {
 
   /** The disk takes what is written: what readiness reports. */
   get writable(): boolean {
-    return this.#writable;
+    return this.#writer.writable;
   }
 
   /** More is unshipped than may be, or the disk takes nothing: stop reading from both sides. */
   get pressure(): boolean {
-    return this.#pressure.on || !this.#writable;
+    return this.#pressure.on || !this.#writer.writable;
   }
 
   /** Bytes written and, as far as known, not shipped yet. */
@@ -162,19 +158,14 @@ export class Journal {
     this.#endTurn();
     while (this.#syncing !== undefined) await this.#syncing;
     clearTimeout(this.#lazyTimer);
-    clearInterval(this.#probeTimer);
-    clearInterval(this.#watchTimer);
     this.#pressure.stop();
     // Whoever still records is told that nothing is written any more.
-    this.#writable = false;
     this.#failure = unavailable(new Error('the journal is closed'));
     try {
-      this.#hand();
-      this.#file.rotate();
+      this.#writer.close();
     } catch (cause) {
       throw unavailable(cause);
     } finally {
-      this.#reserve.release();
       this.#lock.release();
     }
   }
@@ -193,7 +184,7 @@ export class Journal {
       },
       now: this.#now,
       admit: () => {
-        if (this.#backlog.full) throw this.#failure ?? unavailable(undefined);
+        if (this.#writer.full) throw this.#failure ?? unavailable(undefined);
       },
       wake: () => this.#schedule(),
       wakeWith: session => {
@@ -236,14 +227,14 @@ export class Journal {
     const waiting = this.#waiting;
     this.#waiting = [];
     const failure = this.#failure;
-    if (this.#writable) this.#failure = undefined;
+    if (this.writable) this.#failure = undefined;
     if (failure === undefined && this.#options.fsync) {
       this.#unsynced.push(...waiting);
       this.#sync();
     } else {
       tell(waiting, failure);
     }
-    this.#rotateWhenFull();
+    this.#writer.rotateWhenFull();
   };
 
   /** Puts the turn's blocks into the file, or keeps them for later. */
@@ -252,66 +243,9 @@ export class Journal {
     turn.seal();
     const { used } = turn;
     if (used === 0) return;
-    if (!this.#writable) {
-      this.#backlog.keep(turn.buffer, used);
-      turn.clear();
-      return;
-    }
-    try {
-      this.#file.append(turn.buffer, used);
-      turn.clear();
-      this.#sessions.settle();
-      this.#pressure.add(used);
-    } catch (cause) {
-      this.#backlog.keep(turn.buffer, used);
-      turn.clear();
-      this.#fail(cause);
-    }
-  }
-
-  #fail(cause: unknown): void {
-    this.#failure = unavailable(cause);
-    if (this.#writable) {
-      this.#writable = false;
-      this.#probeTimer = setInterval(() => this.#probe(), probeMs).unref();
-    }
-    if (isFull(cause) && this.#reserve.release()) {
-      // The reserve is for this: what is in hand already. Nobody is told that it was written.
-      try {
-        this.#hand();
-      } catch {
-        // Still no room: the next probe tries again.
-      }
-    }
-  }
-
-  /** A folder that was taken away takes every write still, and is no evidence. */
-  #watch(): void {
-    // While the disk is asked to keep it, whoever waits for that is told.
-    if (!this.#writable || this.#syncing !== undefined || !this.#file.lost) return;
-    this.#giveUpFile();
-    this.#fail(this.#lost());
-  }
-
-  #lost(): Error {
-    // It was in that folder: a probe that makes it again shows that the folder is back.
-    this.#reserve.release();
-    return new Error('the journal is not where it was');
-  }
-
-  #probe(): void {
-    try {
-      this.#hand();
-      this.#reserve.hold();
-    } catch (cause) {
-      this.#failure = unavailable(cause);
-      return;
-    }
-    clearInterval(this.#probeTimer);
-    this.#writable = true;
-    // Callers of a turn that is not over yet are told of the failure that was in it.
-    if (!this.#scheduled) this.#failure = undefined;
-    this.#relieve();
+    // Before it is written: a writer that fails asks for what is left in it.
+    turn.clear();
+    this.#writer.write(turn.buffer, used);
   }
 
   #relieve(): void {
@@ -321,60 +255,21 @@ export class Journal {
     for (const then of waiting) then();
   }
 
-  /** Hands the kept bytes in again, in order. Throws the system's error. */
-  #hand(): void {
-    this.#turn.seal();
-    if (this.#turn.used > 0) {
-      this.#backlog.keep(this.#turn.buffer, this.#turn.used);
-      this.#turn.clear();
-    }
-    this.#backlog.hand(bytes => {
-      this.#file.append(bytes, bytes.length);
-      this.#pressure.add(bytes.length);
-    });
-    this.#sessions.settle();
-  }
-
   #sync(): void {
     if (this.#syncing !== undefined || this.#unsynced.length === 0) return;
     const batch = this.#unsynced;
     this.#unsynced = [];
     this.#syncing = new Promise(resolve => {
-      this.#file.sync(failed => {
+      this.#writer.sync(cause => {
         this.#syncing = undefined;
-        const cause = failed ?? (this.#file.lost ? this.#lost() : null);
-        if (cause === null) {
-          tell(batch, undefined);
-        } else {
-          // What was written meanwhile went into the same file.
-          const all = [...batch, ...this.#unsynced.splice(0)];
-          this.#giveUpFile();
-          this.#fail(cause);
-          tell(all, this.#failure);
-        }
-        this.#rotateWhenFull();
+        // What was written meanwhile went into the same file.
+        if (cause === null) tell(batch, undefined);
+        else tell([...batch, ...this.#unsynced.splice(0)], this.#failure);
+        this.#writer.rotateWhenFull();
         this.#sync();
         resolve();
       });
     });
-  }
-
-  #rotateWhenFull(): void {
-    if (this.#syncing !== undefined || this.#file.bytes < this.#pressure.rotateBytes) return;
-    try {
-      this.#file.rotate();
-    } catch (cause) {
-      this.#fail(cause);
-    }
-  }
-
-  /** After a failed sync nobody knows what the disk has of the file. */
-  #giveUpFile(): void {
-    try {
-      this.#file.rotate();
-    } catch {
-      // It was failing already; the next append begins a new one.
-    }
   }
 }
 

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Disk, isFull, syncDirectory, writeAll } from './disk.ts';
 
@@ -42,9 +41,10 @@ export class SpoolFile {
 
   /** The file is not where it was, alone or with its folder: what is written to it now, no shipper finds. */
   get lost(): boolean {
+    const { disk, dir } = this.#options;
     try {
-      if (this.#fd === undefined) return !statSync(this.#options.dir).isDirectory();
-      return statSync(this.#path).ino !== this.#inode;
+      if (this.#fd === undefined) return !disk.statSync(dir).isDirectory();
+      return disk.statSync(this.#path).ino !== this.#inode;
     } catch {
       return true;
     }
@@ -92,7 +92,7 @@ export class SpoolFile {
       writeAll(disk, fd, head, head.length, 0);
       if (fsync) syncDirectory(disk, dir);
       this.#path = path;
-      this.#inode = statSync(path).ino;
+      this.#inode = disk.statSync(path).ino;
       this.#fd = fd;
       this.#end = head.length;
       return fd;

@@ -1,4 +1,3 @@
-import { statSync } from 'node:fs';
 import { type Disk, realDisk } from '#gateway/recording/disk.ts';
 
 /** A disk that fails when it is told to, over the real one. */
@@ -73,11 +72,13 @@ export class FaultyDisk implements Disk {
   };
   readonly renameSync: Disk['renameSync'] = (from, to) => realDisk.renameSync(from, to);
 
+  readonly statSync: Disk['statSync'] = realDisk.statSync;
+
   /** Gives the file's room back. */
   readonly unlinkSync: Disk['unlinkSync'] = path => {
     this.#check();
     if (this.failReserve) throw failed('EIO');
-    const { size } = statSync(path);
+    const { size } = realDisk.statSync(path);
     realDisk.unlinkSync(path);
     this.room += size;
   };

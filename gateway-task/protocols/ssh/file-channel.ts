@@ -89,7 +89,9 @@ export class FileChannel implements FilePort {
 
   ask(bytes: Buffer): void {
     if (bytes.length > this.#channel.toTarget!.reserve) {
-      this.fail(new SallyportError('tooMany', 'the target takes less at a time than the gateway must ask it'));
+      this.fail(
+        new SallyportError('tooMany', 'the target takes less at a time than the gateway must ask it'),
+      );
       return;
     }
     this.#questions.push(bytes);
